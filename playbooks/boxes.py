@@ -1,0 +1,84 @@
+"""Which stack a command means, and the box behind it. Pulumi is asked; no stack file is ever opened here."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from stacks.box import Box
+from stacks.errors import ConfigError, UsageError
+from stacks.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+PREFIX = "daybox:"
+STACK_HELP = {"stack": "the stack meant; else PULUMI_STACK, the selected one, or the only one that is up"}
+
+
+def pulumi(*words: str) -> Any:
+    """The JSON that a `pulumi` command prints. Raises ConfigError with Pulumi's own last words."""
+    try:
+        done = subprocess.run(
+            ["pulumi", "-C", str(ROOT), *words, "--json"], capture_output=True, text=True, check=False, timeout=60
+        )
+    except FileNotFoundError:
+        raise ConfigError("pulumi: is not on PATH", hint="source scripts/env") from None
+    if done.returncode:
+        said = (done.stderr.strip() or "no word").splitlines()[-1]
+        raise ConfigError(f"pulumi {' '.join(words)}: {said}", hint="source scripts/env, then try again")
+    return json.loads(done.stdout or "null")
+
+
+def all_stacks() -> list[dict[str, Any]]:
+    """Rows of `pulumi stack ls`: name, current, resourceCount …"""
+    rows: list[dict[str, Any]] = pulumi("stack", "ls")
+    return rows
+
+
+def choose_stack(named: str | None, environment: str | None, stacks: list[dict[str, Any]]) -> str:
+    """The stack meant: the one named, else PULUMI_STACK, else the selected one, else the only one that is up.
+
+    stacks: rows of `pulumi stack ls`. Raises UsageError, listing the choices.
+    """
+    names = [row["name"] for row in stacks]
+    selected = next((row["name"] for row in stacks if row.get("current")), None)
+    up = [row["name"] for row in stacks if row.get("resourceCount")]
+    chosen = named or environment or selected or (up[0] if len(up) == 1 else None)
+    choices = f"choose from: {', '.join(names) or 'none yet: source scripts/env'}"
+    if not chosen:
+        raise UsageError(
+            "fab: which stack is meant is not clear", hint=f"say --stack or export PULUMI_STACK; {choices}"
+        )
+    if chosen not in names:
+        raise UsageError(f"stacks/{chosen}: there is no such stack", hint=choices)
+    return str(chosen)
+
+
+def meant_stack(named: str | None) -> str:
+    """The stack that this command means. Raises UsageError, listing the choices."""
+    return choose_stack(named, os.environ.get("PULUMI_STACK"), all_stacks())
+
+
+def box_of(stack: str) -> Box | None:
+    """The box that `stack` has declared, or None if it is not up."""
+    outputs = pulumi("stack", "output", "-s", stack)
+    try:
+        return Box.from_outputs(outputs)
+    except KeyError:
+        return None
+
+
+def find_box(stack: str | None) -> Box:
+    """The box of the stack meant. Raises UsageError, naming the command that rents one."""
+    name = meant_stack(stack)
+    box = box_of(name)
+    if box is None:
+        raise UsageError(f"stacks/{name}: it has no box", hint=f"rent one: pulumi up -s {name}")
+    return box
+
+
+def find_settings(stack: str) -> Settings:
+    """The settings of `stack` as Pulumi merges them. Raises ConfigError with every fault."""
+    rows = pulumi("config", "-s", stack, "--show-secrets")
+    raw = {key.removeprefix(PREFIX): row.get("value", "") for key, row in rows.items() if key.startswith(PREFIX)}
+    return Settings.from_config(stack, raw)

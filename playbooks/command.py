@@ -1,0 +1,60 @@
+"""What every fab command shares: one place that prints errors, and one way to print results."""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from invoke.exceptions import Exit
+from invoke.tasks import Task, task
+
+from stacks.errors import DayboxError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+F = TypeVar("F", bound=Callable[..., Any])
+INTERRUPTED = 128 + signal.SIGINT  # what a shell reports for Ctrl-C
+
+
+def command(*args: Any, **options: Any) -> Any:
+    """Make a fab command of a function: `@command` or `@command(default=True, help={...})`.
+
+    It is Invoke's @task with our errors: a DayboxError becomes one line and its exit status.
+    """
+    if len(args) == 1 and callable(args[0]) and not options:
+        return command()(args[0])
+
+    def decorate(body: F) -> Task[F]:
+        return task(*args, **options)(one_line_errors()(body))
+
+    return decorate
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Turn a DayboxError into `path: fact; way out` and its exit status; a traceback only with DAYBOX_DEBUG=1."""
+    try:
+        yield
+    except DayboxError as error:
+        if os.environ.get("DAYBOX_DEBUG") == "1":
+            raise
+        raise Exit(error.line(), code=error.exit_code) from error
+    except KeyboardInterrupt:
+        raise Exit("interrupted", code=INTERRUPTED) from None
+
+
+def print_json(value: object) -> None:
+    """Print `value` as JSON for programs: stdout, nothing else on it."""
+    json.dump(value, sys.stdout, indent=2, default=str)
+    print()
+
+
+def console(*, stderr: bool = False) -> "Console":
+    """Where tables (stdout) and progress (stderr) go; rich itself respects NO_COLOR and pipes."""
+    from rich.console import Console  # 60 ms: only commands that show something pay for it
+
+    return Console(stderr=stderr, highlight=False)

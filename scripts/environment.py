@@ -1,0 +1,184 @@
+"""What `source scripts/env [STACK]` does: it prints the shell lines to stdout, words for people to stderr.
+
+Everything here may be repeated: what is there already is left as it is.
+"""
+
+import argparse
+import os
+import re
+import secrets
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from scripts.installer import paths
+from stacks.errors import ConfigError, DayboxError, UsageError
+from stacks.places import owner_file, private_folder, stack_dir, state_dir, write_private
+
+ROOT = Path(__file__).resolve().parent.parent
+STAND_IN = ROOT / "scripts/cloud/provider/bin"
+PROVIDER_VERSION = "6.8.0"  # of pulumi-linode in requirements.txt
+DOWNLOAD_SECONDS = 60
+# Each would silently win over what is set here.
+OVERRIDES = ("PULUMI_CONFIG_PASSPHRASE", "LINODE_URL", "LINODE_API_VERSION", "LINODE_CONFIG", "LINODE_CA")
+
+
+def exports(path: str) -> dict[str, str]:
+    """The variables that make `pulumi` and `fab` mean daybox's own state; path: the PATH so far."""
+    state = state_dir()
+    ours = [ROOT / ".venv/bin", paths.pulumi_bin(), *([] if has_real_provider() else [STAND_IN])]
+    return {
+        "PATH": prepended(path, map(str, ours)),
+        "DAYBOX_STATE": str(state),  # Pulumi's ~ is not $HOME, so the path is given whole
+        "PULUMI_HOME": str(state / "pulumi-home"),
+        "PULUMI_BACKEND_URL": f"file://{private_folder(state / 'pulumi')}",
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(state / "passphrase"),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+    }
+
+
+def prepended(path: str, folders: Iterable[str]) -> str:
+    """`path` with `folders` before it, each once."""
+    first = list(folders)
+    return ":".join([*first, *(folder for folder in path.split(":") if folder not in first)])
+
+
+def shell_lines(values: Mapping[str, str], unset: Iterable[str]) -> str:
+    """Text for a shell's eval, quoted for any value."""
+    lines = [f"unset {name}" for name in unset]
+    return "\n".join([*lines, *(f"export {name}={shlex.quote(value)}" for name, value in values.items())])
+
+
+def make_secrets() -> None:
+    """The passphrase of Pulumi's secrets and this laptop's owner id, made once."""
+    if not (state_dir() / "passphrase").is_file():
+        write_private(state_dir() / "passphrase", secrets.token_urlsafe(32) + "\n")
+    if not owner_file().is_file():
+        write_private(owner_file(), secrets.token_hex(4) + "\n")
+
+
+def make_keys(stack: str) -> None:
+    """The login key and the host key of first contact of one stack, made once, 0600 and without a passphrase."""
+    for name in ("login_ed25519", "first_ed25519"):
+        private = stack_dir(stack) / name
+        if not private.is_file():
+            words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"daybox-{stack}", "-f", str(private)]
+            subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+
+
+def shipped_stacks() -> list[str]:
+    """The stacks this checkout has a file for."""
+    return sorted(path.name.split(".")[1] for path in (ROOT / "stacks").glob("Pulumi.*.yaml"))
+
+
+def init(stack: str, environment: Mapping[str, str]) -> None:
+    """`pulumi stack init` unless the backend has it.
+
+    Pulumi writes the salt of its secrets into the stack's file. One that is there although the backend knows nothing
+    of the stack belongs to another passphrase and would stop us, so it is dropped, unless secrets hang on it.
+    """
+    if (state_dir() / f"pulumi/.pulumi/stacks/daybox/{stack}.json").is_file():
+        return
+    file = ROOT / f"stacks/Pulumi.{stack}.yaml"
+    text = file.read_text()
+    if "secure:" in text:
+        raise ConfigError(
+            f"{file}: holds secrets of another state",
+            hint="remove its `secure:` lines and set them again, or DAYBOX_STATE",
+        )
+    file.write_text(re.sub(r"^encryptionsalt:.*\n", "", text, flags=re.MULTILINE))
+    done = subprocess.run(
+        ["pulumi", "-C", str(ROOT), "stack", "init", stack, "--no-select", "--non-interactive"],
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise ConfigError(f"stacks/{stack}: Pulumi cannot make it: {done.stderr.strip()}", hint="see above")
+    say(f"stack {stack}: made")
+
+
+def has_real_provider() -> bool:
+    """Whether Pulumi has the real linode provider; tries once to fetch it where it can be fetched."""
+    home = state_dir() / "pulumi-home"
+    if (home / f"plugins/resource-linode-v{PROVIDER_VERSION}").is_dir():
+        return True
+    tried = home / "no-linode-provider"
+    if tried.exists():
+        return False
+    say(f"linode provider {PROVIDER_VERSION}: fetching")
+    words = ["plugin", "install", "resource", "linode", PROVIDER_VERSION]
+    environment = os.environ | {"PULUMI_HOME": str(home), "PULUMI_SKIP_UPDATE_CHECK": "true"}
+    try:
+        subprocess.run(
+            [str(paths.pulumi_bin() / "pulumi"), *words],
+            env=environment,
+            capture_output=True,
+            check=True,
+            timeout=DOWNLOAD_SECONDS,
+        )
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+        private_folder(home)
+        tried.touch()
+        say("linode provider: cannot be had here; the stand-in serves the local cloud (scripts/cloud/provider)")
+        return False
+    return True
+
+
+def start_cloud(environment: Mapping[str, str]) -> None:
+    """Start the local cloud; it says itself what it needs."""
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.cloud", "start"],
+        cwd=ROOT,
+        env=dict(environment),
+        stdout=sys.stderr,
+        check=False,
+    )
+    if done.returncode:
+        raise ConfigError("local cloud: did not start", hint="its reason stands above")
+
+
+def say(word: str) -> None:
+    """A word for people; stdout belongs to the shell."""
+    print(f"scripts/env: {word}", file=sys.stderr)
+
+
+def main() -> int:
+    """Print the shell lines; exit status of the error otherwise."""
+    parser = argparse.ArgumentParser(prog="source scripts/env", description="Make this shell ready for daybox.")
+    parser.add_argument("stack", nargs="?", help=f"one of: {', '.join(shipped_stacks())}")
+    stack = parser.parse_args().stack
+    try:
+        stacks = shipped_stacks()
+        if stack and stack not in stacks:
+            raise UsageError(f"stacks/{stack}: there is no such stack", hint=f"choose from: {', '.join(stacks)}")
+        ready(stack, print_lines=True)
+    except DayboxError as error:
+        say(error.line())
+        return error.exit_code
+    return 0
+
+
+def ready(stack: str | None, *, print_lines: bool = False) -> dict[str, str]:
+    """Make what is missing; returns the whole environment of a shell that sourced this. Raises DayboxError."""
+    make_secrets()
+    values = exports(os.environ.get("PATH", "")) | ({"PULUMI_STACK": stack} if stack else {})
+    unset = [name for name in OVERRIDES if name in os.environ]
+    for name in unset:
+        say(f"{name} is unset: it would override daybox's own")
+    environment = {name: value for name, value in os.environ.items() if name not in unset} | values
+    for name in [stack] if stack else shipped_stacks():
+        make_keys(name)
+        init(name, environment)
+    if stack == "local":
+        start_cloud(environment)
+    if print_lines:
+        print(shell_lines(values, unset))
+    return environment
+
+
+if __name__ == "__main__":
+    sys.exit(main())

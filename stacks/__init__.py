@@ -1,0 +1,1 @@
+"""What exists: the Pulumi stacks, their settings, and what is declared for them."""

@@ -1,0 +1,174 @@
+"""The provider's account, as it really is: what is listed there, and only that, exists.
+
+Everything that says "gone" or "none left" rests on this module: a list is believed only when all its pages came,
+and a refusal, a time-out or a fault is an error, never an empty answer.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from stacks.errors import CloudError, ConfigError
+
+if TYPE_CHECKING:
+    from linode_api4 import LinodeClient
+
+PAGE_SIZE = 500  # the API's largest
+TIMEOUT_SECONDS = 30
+NEEDED_SCOPES = ("linodes:read_write", "firewall:read_write", "events:read_only")
+TOKEN_SCOPE = "account:read_write"  # noqa: S105 - a scope, not a password
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A Linode as the account lists it. created: UTC without zone, as the API gives it."""
+
+    id: int
+    label: str
+    status: str
+    created: str
+    plan: str
+    region: str
+    address: str
+    tags: tuple[str, ...]
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "Instance":
+        """The Instance in one row of the API's JSON."""
+        address = (row.get("ipv4") or [""])[0]
+        return cls(
+            row["id"],
+            row["label"],
+            row["status"],
+            row["created"],
+            row["type"],
+            row["region"],
+            address,
+            tuple(row["tags"]),
+        )
+
+
+class Account:
+    """One account of one cloud. Every method raises CloudError if the API's answer is not a plain yes or 404."""
+
+    def __init__(self, api_url: str, token: str) -> None:
+        from linode_api4 import LinodeClient  # 0.3 s: only what asks the cloud pays for it
+
+        self.api_url = api_url
+        self.client: LinodeClient = LinodeClient(
+            token, base_url=f"{api_url}/v4", retry_max=5, retry_rate_limit_interval=1
+        )
+        self.client.session.request = _with_timeout(self.client.session.request)
+
+    def instances(self) -> list[Instance]:
+        """Every Instance of the account."""
+        return [Instance.from_row(row) for row in self.rows("/linode/instances")]
+
+    def instance(self, instance_id: int) -> Instance | None:
+        """The Instance, or None if the API says 404."""
+        row = self.get(f"/linode/instances/{instance_id}")
+        return Instance.from_row(row) if row else None
+
+    def delete_instance(self, instance_id: int) -> None:
+        """Ask for the Instance's deletion; a 404 is what we wanted."""
+        self._call(f"/linode/instances/{instance_id}", self.client.delete)
+
+    def set_tags(self, instance_id: int, tags: list[str]) -> None:
+        """Give the Instance exactly these tags."""
+        if self._call(f"/linode/instances/{instance_id}", self.client.put, data={"tags": tags}) is None:
+            raise CloudError(f"cloud: box {instance_id} is not listed any more", hint="see `fab status`")
+
+    def deleted_at(self, instance_id: int) -> datetime | None:
+        """When the account's events say this id was deleted: the one proof that a 404 is no mistake. Else None."""
+        query = {"entity.id": instance_id, "entity.type": "linode", "action": "linode_delete"}
+        times = [row["created"] for row in self.rows("/account/events", filters=query) if row["status"] != "failed"]
+        return datetime.fromisoformat(max(times)).replace(tzinfo=UTC) if times else None
+
+    def scopes(self) -> set[str]:
+        """What the token may do, as the API itself says (`X-OAuth-Scopes`); `*` is everything."""
+        reply = self._guard(
+            "/profile",
+            lambda: self.client.session.get(
+                f"{self.client.base_url}/profile", headers={"Authorization": f"Bearer {self.client.token}"}
+            ),
+        )
+        if reply.status_code == 401:
+            raise CloudError("cloud: the token is refused (401 Invalid Token)", hint=_NEW_TOKEN)
+        # 403: a token without account scope may not read the profile, but the header says what it may
+        return set(reply.headers.get("X-OAuth-Scopes", "").replace(",", " ").split())
+
+    def usd_per_hour(self, plan: str, region: str) -> float | None:
+        """The live price; None if the API gives none: 0 and null mean unknown, never free."""
+        row = self.get(f"/linode/types/{plan}") or {}
+        regional = next((price for price in row.get("region_prices") or [] if price["id"] == region), None)
+        return ((regional or row.get("price") or {}).get("hourly")) or None
+
+    def get(self, path: str) -> dict[str, Any] | None:
+        """The JSON at `path`, or None if the API says 404."""
+        return self._call(path, self.client.get)
+
+    def rows(self, path: str, filters: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+        """All rows of all pages. Raises CloudError if fewer came than the API itself counts."""
+        return list(self._pages(path, filters))
+
+    def _pages(self, path: str, filters: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
+        page, pages, seen, results = 1, 1, 0, 0
+        while page <= pages:
+            body = self._call(f"{path}?page={page}&page_size={PAGE_SIZE}", self.client.get, filters=filters)
+            if body is None or "data" not in body:
+                raise CloudError(f"cloud: {path} gave no list", hint="try again; nothing was concluded from it")
+            seen, pages, results, page = seen + len(body["data"]), body["pages"], body["results"], page + 1
+            yield from body["data"]
+        if seen != results:
+            raise CloudError(
+                f"cloud: {path} gave {seen} of {results} rows", hint="try again; nothing was concluded from it"
+            )
+
+    def _call(self, path: str, method: Any, **options: Any) -> dict[str, Any] | None:
+        from linode_api4.errors import ApiError
+
+        try:
+            body: dict[str, Any] = self._guard(path, lambda: method(path, **options))
+            return body
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise api_error(path, error.status, "; ".join(error.errors)) from None
+
+    def _guard(self, path: str, call: Any) -> Any:
+        """`call()`, with what the network throws made into one line."""
+        import requests
+
+        try:
+            return call()
+        except (requests.RequestException, ValueError) as error:
+            fact = f"cloud: {self.api_url}{path} does not answer: {type(error).__name__}"
+            raise CloudError(fact, hint="is the network up? for the local cloud: source scripts/env local") from None
+
+
+_NEW_TOKEN = "make a new one in the Cloud Manager and export LINODE_TOKEN"  # noqa: S105
+
+
+def api_error(path: str, status: int, reasons: str) -> CloudError:
+    """A refusal of the API, with its way out."""
+    hints = {401: _NEW_TOKEN, 403: f"the token needs the scopes {' '.join(NEEDED_SCOPES)}", 429: "wait a minute"}
+    return CloudError(f"cloud: {path} says {status}: {reasons}", hint=hints.get(status, "try again"))
+
+
+def deploy_token(cloud_token: str) -> str:
+    """The token that acts for you: the cloud's own fixed word, else `LINODE_TOKEN` from the environment."""
+    token = cloud_token or os.environ.get("LINODE_TOKEN", "")
+    if not token:
+        raise ConfigError("LINODE_TOKEN: is not set", hint="export LINODE_TOKEN with a token of the account that pays")
+    return token
+
+
+def _with_timeout(request: Any) -> Any:
+    """linode_api4 sets no timeout: without one a silent network would hang `destroy` for ever."""
+
+    def bounded(*args: Any, **options: Any) -> Any:
+        return request(*args, **{"timeout": TIMEOUT_SECONDS} | options)
+
+    return bounded

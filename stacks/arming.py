@@ -1,0 +1,115 @@
+"""Arming: bring the watchdog to the box, let the box prove it, and pin the key that the box made itself.
+
+It sits beside the Watchdog resource, not in playbooks, because `pulumi up` is not green before it is done.
+"""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import TypeVar
+
+from stacks import courier
+from stacks.bundle import File, watchdog_files
+from stacks.errors import BoxError, NotReadyError
+from stacks.ssh import Target, prepare, run
+
+T = TypeVar("T")
+
+ARM_SECONDS = float(
+    os.environ.get("DAYBOX_ARM_SECONDS", "600")
+)  # a Linode takes 90 s to boot; a closed port never opens
+RETRY_SECONDS = 1
+LIMITS_FILE, TOKEN_FILE = "/etc/daybox/watchdog.json", "/etc/daybox/token"  # noqa: S105
+START = "systemctl daemon-reload && systemctl enable --now --quiet daybox-watchdog.timer"
+PROVE = "/opt/daybox/bin/watchdog --prove"
+OWN_KEY = "/opt/daybox/bin/own-host-key"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the watchdog on the box holds to. Times: seconds since 1970, UTC; api_url: as the box reaches it."""
+
+    instance_id: int
+    api_url: str
+    lease: str
+    created_at: float
+    ends_at: float
+    idle_minutes: float
+    ready_minutes: float
+    self_destruct: bool
+
+
+@dataclass(frozen=True)
+class Arms:
+    """Everything arming brings to one box."""
+
+    limits: Limits
+    token: str = field(repr=False)
+
+    def files(self) -> list[File]:
+        """The watchdog's program and units, its limits, and its token, 0600."""
+        brought = [
+            *watchdog_files(),
+            File(LIMITS_FILE, 0o600, json.dumps(asdict(self.limits), indent=2) + "\n"),
+            File(TOKEN_FILE, 0o600, self.token + "\n"),
+        ]
+        return brought if self.limits.self_destruct else brought[:-1]
+
+
+def program_sha256() -> str:
+    """Identifies the watchdog's own files, so that a changed one is brought to a running box."""
+    return hashlib.sha256(courier.pack(watchdog_files())).hexdigest()
+
+
+def arm(target: Target, arms: Arms, *, remember: Callable[[str], None]) -> str:
+    """Arm the box; returns the host key it made itself, `ssh-ed25519 AAAA…`, which is pinned from now on.
+
+    target.host_keys: every key the box may answer with now. remember: called with the new key before the box uses it,
+    so that a crash in between loses nothing. Raises NotReadyError if the box could not be armed in time.
+    """
+    deadline = time.monotonic() + ARM_SECONDS
+    until(deadline, lambda: courier.push(prepare(target), arms.files()))
+    until(deadline, lambda: checked(target, START))
+    if arms.limits.self_destruct:
+        until(deadline, lambda: prove(target, arms.limits.instance_id))
+    until(deadline, lambda: checked(target, "/opt/daybox/bin/stage watchdog"))
+    own = until(deadline, lambda: checked(target, f"{OWN_KEY} prepare")).strip()
+    remember(own)
+    both = Target(**target.__dict__ | {"host_keys": tuple(dict.fromkeys((*target.host_keys, own)))})
+    until(deadline, lambda: checked(prepare(both), f"{OWN_KEY} switch"))
+    pinned = Target(**target.__dict__ | {"host_keys": (own,)})
+    until(deadline, lambda: checked(prepare(pinned), "true"))
+    return own
+
+
+def prove(target: Target, instance_id: int) -> None:
+    """Only the box itself can say that its token works: it reads its own Instance from the API with it."""
+    seen = json.loads(checked(target, PROVE))
+    if seen["id"] != instance_id:
+        raise BoxError(f"box/{target.alias}: its watchdog sees Instance {seen['id']}", hint="destroy it and rent anew")
+
+
+def checked(target: Target, command: str) -> str:
+    """What `command` prints on the box. Raises BoxError with its last line if it fails."""
+    done = run(target, command)
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1]
+        raise BoxError(f"box/{target.alias}: {command.split()[0]} failed: {said}", hint="see `fab logs --of watchdog`")
+    return done.stdout
+
+
+def until(deadline: float, action: Callable[[], T]) -> T:
+    """`action()`, again and again until it succeeds: a box that boots refuses for a while.
+
+    Raises NotReadyError with the last reason when `deadline` (monotonic seconds) has passed.
+    """
+    while True:
+        try:
+            return action()
+        except BoxError as error:
+            if time.monotonic() > deadline:
+                raise NotReadyError(f"{error.fact}, for {ARM_SECONDS:.0f} s", hint=error.hint) from None
+            time.sleep(RETRY_SECONDS)

@@ -1,0 +1,45 @@
+"""The two key pairs of a stack on this laptop: for logging in, and for the host key of first contact."""
+
+import subprocess
+from pathlib import Path
+
+from stacks.errors import ConfigError
+from stacks.places import stack_dir
+
+
+def first_host_key(stack: str) -> tuple[str, str]:
+    """Private and public text of the host key a new box answers with until arming replaces it.
+
+    Raises ConfigError if `source scripts/env` has not made it.
+    """
+    private = stack_dir(stack) / "first_ed25519"
+    if not private.is_file():
+        raise ConfigError(f"stacks/{stack}: it has no host key of first contact", hint=f"source scripts/env {stack}")
+    return private.read_text(), key_words(private.with_suffix(".pub"))
+
+
+def key_words(public: Path) -> str:
+    """`ssh-ed25519 AAAA…` of a public key file, without its comment."""
+    return " ".join(public.read_text().split()[:2])
+
+
+def check_login_key(public: Path) -> None:
+    """Stop before anything is created if the private half cannot log in by itself.
+
+    Raises ConfigError: missing, locked by a passphrase (no agent takes part), or not the other half.
+    """
+    private = public.with_suffix("")
+    if not private.is_file():
+        raise ConfigError(
+            f"{private}: the private half of the login key is missing", hint="set daybox:sshPublicKey to a key you hold"
+        )
+    derived = subprocess.run(
+        ["ssh-keygen", "-y", "-P", "", "-f", str(private)], capture_output=True, text=True, check=False
+    )
+    if derived.returncode:
+        raise ConfigError(
+            f"{private}: the login key is locked by a passphrase or unreadable",
+            hint="use a key without one for boxes: leave daybox:sshPublicKey empty and one is made for the stack",
+        )
+    if derived.stdout.split()[:2] != key_words(public).split():
+        raise ConfigError(f"{private}: is not the private half of {public}", hint="name a matching pair")

@@ -1,0 +1,61 @@
+"""The ledger: one JSON file a lease. Written before anything exists that bills, closed when nothing is left."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+
+from stacks.places import ledger_dir, write_private
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One lease. Times: UTC, `YYYY-MM-DDTHH:MM:SSZ`; ended, hours and usd stay None until nothing is left of it.
+
+    instance_ids: every box that was ever armed under this lease.
+    """
+
+    lease: str
+    stack: str
+    owner: str
+    api_url: str
+    label: str
+    plan: str
+    region: str
+    usd_per_hour: float
+    price_source: str
+    started: str
+    dies_at: str
+    instance_ids: tuple[int, ...] = ()
+    ended: str | None = None
+    lived_seconds: float | None = None
+    billed_hours: int | None = None
+    usd: float | None = None
+
+
+def write(entry: Entry) -> Entry:
+    """Keep `entry`, safely on disk (fsync) when this returns."""
+    write_private(ledger_dir() / f"{entry.lease}.json", json.dumps(asdict(entry), indent=2) + "\n")
+    return entry
+
+
+def read(lease: str) -> Entry | None:
+    """The entry of `lease`, or None if this laptop has none."""
+    path = ledger_dir() / f"{lease}.json"
+    if not path.is_file():
+        return None
+    row = json.loads(path.read_text())
+    return Entry(**row | {"instance_ids": tuple(row["instance_ids"])})
+
+
+def entries() -> Iterator[Entry]:
+    """All leases of this laptop, the oldest first: their ids begin with their time."""
+    for path in sorted(ledger_dir().glob("*.json")):
+        if entry := read(path.stem):
+            yield entry
+
+
+def add_instance(lease: str, instance_id: int) -> None:
+    """Record that this box belongs to `lease`; once is enough."""
+    entry = read(lease)
+    if entry and instance_id not in entry.instance_ids:
+        write(replace(entry, instance_ids=(*entry.instance_ids, instance_id)))

@@ -1,0 +1,43 @@
+"""What a box costs. The one place that knows how hours are billed."""
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from stacks import catalog
+from stacks.account import Account
+from stacks.settings import Settings
+
+
+@dataclass(frozen=True)
+class Price:
+    """USD for one hour, tax not included, and where and when the figure was read."""
+
+    usd_per_hour: float
+    source: str
+
+
+def price_of(settings: Settings, account: Account, now: datetime) -> Price:
+    """The live price of the stack's plan, else the catalog's, labelled as such with its date."""
+    live = account.usd_per_hour(settings.plan.name, settings.region)
+    if live is not None:
+        return Price(live, f"{settings.cloud.name} API {now.astimezone(UTC):%Y-%m-%d}")
+    return Price(settings.plan.usd_per_hour, f"daybox catalog {catalog.PRICES_READ}: the API gave none")
+
+
+def billed_hours(lived_seconds: float) -> int:
+    """Whole hours that a life of `lived_seconds` is billed as: every begun hour counts, and at least one.
+
+    Source: Linode's billing page: usage is rounded up to the hour, powered-off boxes bill.
+    """
+    return max(1, math.ceil(lived_seconds / 3600))
+
+
+def billed_usd(lived_seconds: float, usd_per_hour: float | None) -> float | None:
+    """USD that a life of `lived_seconds` costs; None if the price is not known."""
+    return None if usd_per_hour is None else round(billed_hours(lived_seconds) * usd_per_hour, 2)
+
+
+def affordable_minutes(budget_usd: float | None, usd_per_hour: float) -> float:
+    """Minutes until the hour begins that the budget does not cover any more; infinite without a budget."""
+    return math.inf if budget_usd is None else math.floor(budget_usd / usd_per_hour + 1e-9) * 60

@@ -1,0 +1,138 @@
+"""The Receipt resource: it records the intent before anything bills, and proves at the end that nothing does.
+
+Pulumi destroys it after the Instance and before Token and Firewall, so a failure here leaves what is needed to look
+again. It never deletes a box itself. Its class names and module path are a stored format: Pulumi's state names them.
+"""
+
+import sys
+import time
+from dataclasses import MISSING, fields, replace
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+import pulumi
+from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
+
+from stacks import ledger
+from stacks.account import Account, Instance, deploy_token
+from stacks.errors import CloudError, DayboxError
+from stacks.lease import ISO_TIME, LEASE_TAG, tagged
+from stacks.ledger import Entry
+from stacks.price import billed_hours, billed_usd
+
+LANDING_SECONDS = 120  # a create whose reply was lost may still appear in the list
+ENTRY_KEYS = tuple(field.name for field in fields(Entry) if field.default is MISSING)  # known from the start
+
+
+def left_of(entry: Entry, listed: list[Instance]) -> list[Instance]:
+    """What the account still has of this lease: by lease tag, by id, or by label where no lease tag says otherwise.
+
+    By label only what carries no lease tag: the stack's next lease may have the label already.
+    """
+    return [
+        box
+        for box in listed
+        if tagged(box.tags, LEASE_TAG) == entry.lease
+        or box.id in entry.instance_ids
+        or (box.label == entry.label and tagged(box.tags, LEASE_TAG) is None)
+    ]
+
+
+def prove_gone(entry: Entry, account: Account) -> datetime:
+    """When the lease ended, by the account's own word. Raises CloudError if anything is left or not certain."""
+    if left := left_of(entry, account.instances()):
+        names = ", ".join(f"{box.id} ({box.label}, {box.status})" for box in left)
+        raise CloudError(f"lease/{entry.lease}: still in the account and billing: {names}", hint="run destroy again")
+    ended = [account.deleted_at(instance_id) for instance_id in entry.instance_ids]
+    if None in ended:
+        ids = ", ".join(str(i) for i, end in zip(entry.instance_ids, ended, strict=True) if end is None)
+        raise CloudError(
+            f"lease/{entry.lease}: box {ids} is not listed, but no event says that it was deleted",
+            hint="look into the Cloud Manager, then run destroy again",
+        )
+    return max((end for end in ended if end), default=datetime.now(UTC))
+
+
+def close(entry: Entry, ended: datetime) -> Entry:
+    """The entry with its end and what it cost; a lease that never had a box costs nothing."""
+    lived = (ended - datetime.strptime(entry.started, ISO_TIME).replace(tzinfo=UTC)).total_seconds()
+    had_box = bool(entry.instance_ids)
+    return replace(
+        entry,
+        ended=ended.strftime(ISO_TIME),
+        lived_seconds=lived,
+        billed_hours=billed_hours(lived) if had_box else 0,
+        usd=billed_usd(lived, entry.usd_per_hour) if had_box else 0.0,
+    )
+
+
+def receipt_text(entry: Entry) -> str:
+    """What destroy prints when nothing is left."""
+    hours = f"{(entry.lived_seconds or 0) / 3600:.2f} h lived, {entry.billed_hours} h billed"
+    return (
+        f"receipt {entry.stack} {entry.lease}: {entry.started} to {entry.ended}, {hours}, "
+        f"${entry.usd:.2f} at ${entry.usd_per_hour:.2f}/h ({entry.price_source}); "
+        f"box {', '.join(map(str, entry.instance_ids)) or 'never made'}; the account lists nothing of it"
+    )
+
+
+class ReceiptProvider(ResourceProvider):
+    """Pulumi calls this in a process of its own; nothing secret is kept in it."""
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Write the intent to the ledger; on disk before the Instance is asked for."""
+        entry = entry_of(props)
+        ledger.write(ledger.read(entry.lease) or entry)
+        return CreateResult(entry.lease, props)
+
+    def diff(self, _id: str, old: dict[str, Any], new: dict[str, Any]) -> DiffResult:
+        """Another lease is another receipt; everything else is an update."""
+        changed = [key for key in ENTRY_KEYS if old.get(key) != new.get(key)]
+        return DiffResult(bool(changed), replaces=["lease"] if "lease" in changed else [], delete_before_replace=True)
+
+    def update(self, _id: str, _old: dict[str, Any], new: dict[str, Any]) -> UpdateResult:
+        """Write changed limits into the entry, keeping what was recorded since."""
+        entry = entry_of(new)
+        known = ledger.read(entry.lease)
+        ledger.write(replace(entry, instance_ids=known.instance_ids if known else ()))
+        return UpdateResult(new)
+
+    def delete(self, _id: str, props: dict[str, Any]) -> None:
+        """Prove that nothing is left, and write what it cost; fails otherwise, naming what is left."""
+        try:
+            entry = ledger.read(str(props["lease"])) or entry_of(props)
+            account = Account(entry.api_url, deploy_token(props["cloud_token"]))
+            if not entry.instance_ids:
+                wait_for_landing(entry)
+            print(receipt_text(ledger.write(close(entry, prove_gone(entry, account)))), flush=True)
+        except DayboxError as error:
+            raise_in_one_line(error)
+
+
+def entry_of(props: dict[str, Any]) -> Entry:
+    """The ledger entry in the resource's inputs."""
+    return Entry(**{key: props[key] for key in ENTRY_KEYS})
+
+
+def wait_for_landing(entry: Entry) -> None:
+    """With no box recorded, a lost create may still land: look only when the intent is two minutes old."""
+    started = datetime.strptime(entry.started, ISO_TIME).replace(tzinfo=UTC)
+    wait = LANDING_SECONDS - (datetime.now(UTC) - started).total_seconds()
+    if wait > 0:
+        print(f"no box is recorded: waiting {wait:.0f} s for a create that may still land", flush=True)
+        time.sleep(wait)
+
+
+def raise_in_one_line(error: DayboxError) -> NoReturn:
+    """End a resource operation with the error's one line, without a traceback."""
+    sys.tracebacklimit = 0  # NOTE: only right before the raise; at import it hangs the program
+    raise Exception(error.line()) from None
+
+
+class Receipt(Resource):
+    """Nothing left, and what it cost."""
+
+    def __init__(self, name: str, entry: Entry, cloud_token: str, opts: pulumi.ResourceOptions) -> None:
+        """cloud_token: the fixed word of the local cloud, empty for a real one: its token is never kept in the state."""
+        props = {key: getattr(entry, key) for key in ENTRY_KEYS} | {"cloud_token": cloud_token}
+        super().__init__(ReceiptProvider(), name, props, opts)

@@ -1,0 +1,48 @@
+"""The stages in which a box becomes ready, and their order: units, progress display and tests read this table."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+# What a stage's unit may do; the directives stand in templates/stage.service.j2.
+Sandbox = Literal["client", "download", "packages", "modules"]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of becoming ready.
+
+    program: its file in /opt/daybox/bin. after: stages that must have succeeded. minutes: it has failed by then.
+    sandbox: empty if no unit of the graph runs it.
+    """
+
+    name: str
+    program: str
+    title: str
+    after: tuple[str, ...] = ()
+    minutes: int = 0
+    sandbox: Sandbox | Literal[""] = ""
+
+
+STAGES = (
+    # First: a box that fails later must still end itself. No unit runs it: arming does, when the watchdog has proved itself.
+    Stage("watchdog", "watchdog", "the box can end itself"),
+    Stage("driver", "driver", "the GPU's driver", minutes=25, sandbox="modules"),
+    Stage("docker", "docker-engine", "Docker", minutes=20, sandbox="packages"),
+    # Pulling needs the daemon, not the GPU.
+    Stage("image", "image", "vLLM's image", after=("docker",), minutes=45, sandbox="client"),
+    # Needs nothing but the network: the longest lane must not wait for the others.
+    Stage("weights", "weights", "the model's weights", minutes=90, sandbox="download"),
+    Stage("vllm", "vllm", "vLLM's container", after=("driver", "image", "weights"), minutes=5, sandbox="client"),
+    Stage("ready", "ready", "the first completion", after=("vllm",), minutes=60, sandbox="download"),
+)
+GRAPH = tuple(stage for stage in STAGES if stage.sandbox)
+
+
+def stage_named(name: str) -> Stage:
+    """The stage of that name. Raises KeyError if there is none."""
+    return {stage.name: stage for stage in STAGES}[name]
+
+
+def unit(name: str) -> str:
+    """The systemd unit of a stage."""
+    return f"daybox-{name}.service"

@@ -1,0 +1,138 @@
+"""The Watchdog resource: a box counts as created only when it can end itself.
+
+Create and update arm the box over pinned ssh. What cannot be armed on create is deleted through the API, because a
+box that nobody could stop must not exist. Its class names and module path are a stored format: Pulumi's state names them.
+"""
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
+
+from stacks import ledger
+from stacks.account import Account, deploy_token
+from stacks.arming import Arms, Limits, arm
+from stacks.box import alias
+from stacks.errors import CloudError, DayboxError
+from stacks.places import stack_dir, write_private
+from stacks.receipt import raise_in_one_line
+from stacks.ssh import Target
+
+
+@dataclass(frozen=True)
+class ArmInputs:
+    """What arming depends on; a change of any of it re-arms.
+
+    instance_id: an input although the address may stay: a new box on an old address must be armed, too.
+    program_sha256: of the watchdog's own files, so that a mended watchdog reaches a running box.
+    tags: what the Instance must carry, `daybox-until-…` among them; the engine ignores tags.
+    """
+
+    stack: str
+    lease: str
+    instance_id: pulumi.Input[str]
+    address: pulumi.Input[str]
+    api_url: str
+    box_api_url: str
+    cloud_token: str
+    login_key: str
+    first_host_key: str
+    created_at: float
+    ends_at: float
+    idle_minutes: float
+    ready_minutes: float
+    self_destruct: bool
+    program_sha256: str
+    tags: list[str]
+    token: pulumi.Input[str] = field(repr=False)
+
+
+INPUTS = tuple(field.name for field in fields(ArmInputs))
+
+
+class WatchdogProvider(ResourceProvider):
+    """Pulumi calls this in a process of its own; the token comes as a secret input and is kept nowhere else."""
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Arm the new box, or delete it and fail."""
+        instance_id = int(props["instance_id"])
+        ledger.add_instance(props["lease"], instance_id)
+        try:
+            host_key = armed(props, known=remembered_key(props))
+        except DayboxError as error:
+            raise_in_one_line(given_back(props, error))
+        return CreateResult(f"{instance_id}-{props['lease']}", props | {"host_key": host_key})
+
+    def diff(self, _id: str, old: dict[str, Any], new: dict[str, Any]) -> DiffResult:
+        """Re-arm in place on any change but the address of this laptop's own files."""
+        changed = [key for key in INPUTS if key != "login_key" and old.get(key) != new.get(key)]
+        return DiffResult(bool(changed))
+
+    def update(self, _id: str, old: dict[str, Any], new: dict[str, Any]) -> UpdateResult:
+        """Arm again. If that fails the box keeps its old token and limits, which still hold."""
+        same_box = int(old["instance_id"]) == int(new["instance_id"])
+        ledger.add_instance(new["lease"], int(new["instance_id"]))
+        try:
+            host_key = armed(new, known=old["host_key"] if same_box else remembered_key(new))
+        except DayboxError as error:
+            raise_in_one_line(error)
+        return UpdateResult(new | {"host_key": host_key})
+
+    def delete(self, _id: str, props: dict[str, Any]) -> None:
+        """Do nothing at all: this is called when the box has vanished already, and must never reach for it."""
+
+
+def armed(props: dict[str, Any], known: str) -> str:
+    """Arm the box of `props` and tag it; returns its own host key. known: that key, if it was made before."""
+    instance_id = int(props["instance_id"])
+    Account(props["api_url"], deploy_token(props["cloud_token"])).set_tags(instance_id, list(props["tags"]))
+    keys = tuple(key for key in (known, props["first_host_key"]) if key)
+    target = Target(props["stack"], props["address"], alias(instance_id), Path(props["login_key"]), keys)
+    return arm(target, Arms(limits(props), props["token"]), remember=lambda key: remember_key(props, key))
+
+
+def limits(props: dict[str, Any]) -> Limits:
+    """The limits in the resource's inputs, as the box gets them."""
+    named = {name: props[name] for name in Limits.__dataclass_fields__ if name in props}
+    return Limits(**named | {"instance_id": int(props["instance_id"]), "api_url": props["box_api_url"]})
+
+
+def key_file(props: dict[str, Any]) -> Path:
+    """Where a box's own host key is noted between its making and Pulumi's own record of it."""
+    return stack_dir(props["stack"]) / f"host_key-{int(props['instance_id'])}"
+
+
+def remember_key(props: dict[str, Any], key: str) -> None:
+    """Note the key before the box uses it: a crash now must not lock us out."""
+    write_private(key_file(props), key + "\n")
+
+
+def remembered_key(props: dict[str, Any]) -> str:
+    """The noted key of this very box, or nothing."""
+    return key_file(props).read_text().strip() if key_file(props).is_file() else ""
+
+
+def given_back(props: dict[str, Any], error: DayboxError) -> DayboxError:
+    """Delete the box that could not be armed; the error then says both."""
+    instance_id = int(props["instance_id"])
+    try:
+        Account(props["api_url"], deploy_token(props["cloud_token"])).delete_instance(instance_id)
+    except CloudError as failed:
+        return CloudError(
+            f"{error.fact}; and box {instance_id} could not be deleted: {failed.fact}",
+            hint=f"IT BILLS: pulumi destroy -s {props['stack']}, or delete it in the Cloud Manager",
+        )
+    hint = f"box {instance_id} was given back because nothing could have stopped it; {error.hint}"
+    return CloudError(error.fact, hint=hint)
+
+
+class Watchdog(Resource):
+    """A box that can end itself."""
+
+    host_key: pulumi.Output[str]
+
+    def __init__(self, name: str, inputs: ArmInputs, opts: pulumi.ResourceOptions) -> None:
+        props = {field.name: getattr(inputs, field.name) for field in fields(inputs)}
+        super().__init__(WatchdogProvider(), name, props | {"host_key": None}, opts)

@@ -1,0 +1,123 @@
+"""Settings: read once, every fault reported at once."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stacks.errors import ConfigError
+from stacks.settings import KEYS, OPTIONAL_KEYS, Settings, minutes, networks, own_port
+
+ROOT = Path(__file__).resolve().parents[2]
+SHIPPED = sorted(path.name.split(".")[1] for path in (ROOT / "stacks").glob("Pulumi.*.yaml"))
+
+
+def defaults() -> dict[str, str]:
+    """What Pulumi.yaml gives every stack."""
+    entries = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    return {key.removeprefix("daybox:"): entry["default"] for key, entry in entries.items() if "default" in entry}
+
+
+def shipped(stack: str) -> dict[str, str]:
+    """What the committed file of `stack` sets."""
+    entries = yaml.safe_load((ROOT / f"stacks/Pulumi.{stack}.yaml").read_text())["config"]
+    return {key.removeprefix("daybox:"): text for key, text in entries.items()}
+
+
+@pytest.fixture
+def raw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """A faultless config of stack coder-32b."""
+    monkeypatch.setenv("DAYBOX_STATE", str(tmp_path / "state"))
+    public = tmp_path / "key.pub"
+    public.write_text("ssh-ed25519 AAAA comment\n")
+    return defaults() | shipped("coder-32b") | {"sshFrom": "203.0.113.7/32", "sshPublicKey": str(public)}
+
+
+def faults(raw: dict[str, str]) -> str:
+    """What Settings says of a faulty config."""
+    with pytest.raises(ConfigError) as caught:
+        Settings.from_config("coder-32b", raw)
+    return caught.value.line()
+
+
+@pytest.mark.parametrize("stack", SHIPPED)
+def test_every_shipped_stack_needs_nothing_but_where_you_work_from(stack: str, raw: dict[str, str]) -> None:
+    given = {key: raw[key] for key in ("sshFrom", "sshPublicKey")} | {"url": "http://127.0.0.1:1"}
+    assert Settings.from_config(stack, defaults() | shipped(stack) | given).stack == stack
+
+
+def test_pulumi_yaml_declares_every_key_that_settings_read() -> None:
+    entries = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    assert {key.removeprefix("daybox:") for key in entries} == set(KEYS) - set(OPTIONAL_KEYS)
+
+
+def test_every_value_in_pulumi_yaml_is_text_because_the_engine_stops_at_the_first_ill_typed_one() -> None:
+    entries = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    assert {entry["type"] for entry in entries.values()} == {"string"}
+
+
+def test_all_faults_are_reported_together(raw: dict[str, str]) -> None:
+    said = faults(raw | {"model": "qwen-33b", "idleMinutes": "soon", "colour": "red"})
+    assert [line.split(":")[0] for line in said.splitlines()] == [
+        "stacks/coder-32b/colour",
+        "stacks/coder-32b/model",
+        "stacks/coder-32b/idleMinutes",
+    ]
+
+
+def test_an_unknown_model_names_the_choices(raw: dict[str, str]) -> None:
+    assert "'qwen-33b' is not in the catalog; choose from: smollm2-135m, qwen3-coder-30b" in faults(
+        raw | {"model": "qwen-33b"}
+    )
+
+
+def test_an_empty_ssh_from_gives_the_line_to_type(raw: dict[str, str]) -> None:
+    assert "pulumi config set -s coder-32b daybox:sshFrom" in faults(raw | {"sshFrom": ""})
+
+
+@pytest.mark.parametrize("text", ["0.0.0.0/0", "::/0", "203.0.113.7/24", "here"])
+def test_the_whole_world_and_nonsense_are_no_place_to_work_from(text: str) -> None:
+    with pytest.raises(ValueError):
+        networks(text)
+
+
+def test_a_model_that_cannot_fit_stops_before_anything_is_created(raw: dict[str, str]) -> None:
+    assert "needs 27.7 GiB a card, g2-gpu-rtx4000a1-s gives 18.4" in faults(raw | {"plan": "g2-gpu-rtx4000a1-s"})
+
+
+def test_force_rents_although_it_does_not_fit(raw: dict[str, str]) -> None:
+    forced = raw | {"plan": "g2-gpu-rtx4000a1-s", "force": "true"}
+    assert Settings.from_config("coder-32b", forced).plan.name == "g2-gpu-rtx4000a1-s"
+
+
+@pytest.mark.parametrize(("text", "expected"), [("30", 30), ("90s", 1.5), ("30m", 30), ("8h", 480)])
+def test_durations_are_minutes_unless_they_say_otherwise(text: str, expected: float) -> None:
+    assert minutes(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "0", "-5", "1d", "nan", "1e400"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):
+        minutes(text)
+
+
+def test_a_missing_login_key_says_how_to_make_it(raw: dict[str, str]) -> None:
+    assert "source scripts/env coder-32b" in faults(raw | {"sshPublicKey": ""})
+
+
+def test_the_local_cloud_must_run_before_a_local_stack_means_anything(raw: dict[str, str]) -> None:
+    said = faults(defaults() | shipped("local") | {"sshPublicKey": raw["sshPublicKey"]})
+    assert "the local cloud is not running; start it: source scripts/env local" in said
+
+
+def test_the_shipped_stacks_have_ports_of_their_own() -> None:
+    assert len({own_port(stack) for stack in SHIPPED}) == len(SHIPPED)
+
+
+def test_a_box_reaches_a_loopback_api_from_its_own_side(raw: dict[str, str]) -> None:
+    settings = Settings.from_config("coder-32b", raw | {"url": "http://127.0.0.1:8470/"})
+    assert (settings.api_url, settings.box_api_url) == ("http://127.0.0.1:8470", "http://198.51.100.1:8470")
+
+
+def test_a_box_token_never_shows_when_settings_are_printed(raw: dict[str, str]) -> None:
+    assert "planted" not in repr(Settings.from_config("coder-32b", raw | {"boxToken": "planted"}))
