@@ -1,1 +1,16 @@
 """What we do to a box: Fabric tasks, in the order in which a user meets them."""
+
+from invoke.collection import Collection
+
+from playbooks import aider, bootstrap, client_env, logs, ssh, status, sweep, tunnel, verify
+
+namespace = Collection()
+namespace.add_task(bootstrap.bootstrap)
+namespace.add_collection(Collection.from_module(tunnel, name="tunnel"))
+namespace.add_task(aider.launch_aider)
+namespace.add_task(client_env.env)
+namespace.add_task(status.status)
+namespace.add_task(verify.verify)
+namespace.add_task(logs.logs)
+namespace.add_task(ssh.ssh)
+namespace.add_task(sweep.sweep)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from stacks import ledger
 from stacks.account import NEEDED_SCOPES, TOKEN_SCOPE, Account, deploy_token
+from stacks.bundle import Bundle, as_base64, bundle_for, user_data
 from stacks.errors import CloudError, ConfigError
 from stacks.keys import check_login_key, first_host_key
 from stacks.lease import ISO_TIME, Lease, current_lease, held_ids
@@ -19,20 +20,26 @@ from stacks.settings import Settings
 
 @dataclass(frozen=True)
 class Lot:
-    """Settings, the lease with its ledger entry and hard end, and the key of first contact (private, public)."""
+    """Settings, the lease with its ledger entry and hard end, and what the box is born with.
+
+    first_host_key: public; its private half is the one secret in user_data, which is as the API takes it.
+    """
 
     settings: Settings
     lease: Lease
     entry: Entry
     ends: datetime
-    first_key: tuple[str, str] = field(repr=False)
-    mint_token: bool = True
+    mint_token: bool
+    bundle: Bundle
+    first_host_key: str
+    user_data: str = field(repr=False)
 
 
 def lot_of(settings: Settings, now: datetime) -> Lot:
     """Everything `up` must know before it creates anything. Raises DayboxError, having changed nothing."""
     check_login_key(settings.ssh_public_key)
-    first_key, owner = first_host_key(settings.stack), owner_id()
+    first_key, owner, bundle = first_host_key(settings.stack), owner_id(), bundle_for(settings)
+    data = as_base64(user_data(bundle, *first_key))
     account = Account(settings.api_url, deploy_token(settings.cloud.token))
     mint_token = may_mint(settings, account.scopes())
     held = still_there(account, held_ids(export(settings.stack)))
@@ -40,7 +47,8 @@ def lot_of(settings: Settings, now: datetime) -> Lot:
     known = ledger.read(lease.id)
     price = Price(known.usd_per_hour, known.price_source) if known else price_of(settings, account, now)
     ends = hard_end(settings, lease, price)
-    return Lot(settings, lease, entry_for(settings, lease, price, ends), ends, first_key, mint_token)
+    entry = entry_for(settings, lease, price, ends)
+    return Lot(settings, lease, entry, ends, mint_token, bundle, first_host_key=first_key[1], user_data=data)
 
 
 def hard_end(settings: Settings, lease: Lease, price: Price) -> datetime:

@@ -4,6 +4,7 @@ Pulumi destroys it after the Instance and before Token and Firewall, so a failur
 again. It never deletes a box itself. Its class names and module path are a stored format: Pulumi's state names them.
 """
 
+import os
 import sys
 import time
 from dataclasses import MISSING, fields, replace
@@ -20,7 +21,8 @@ from stacks.lease import ISO_TIME, LEASE_TAG, tagged
 from stacks.ledger import Entry
 from stacks.price import billed_hours, billed_usd
 
-LANDING_SECONDS = 120  # a create whose reply was lost may still appear in the list
+# A create whose reply was lost may still appear in the list. The variable is set by tests only.
+LANDING_SECONDS = float(os.environ.get("DAYBOX_LANDING_SECONDS", "120"))
 ENTRY_KEYS = tuple(field.name for field in fields(Entry) if field.default is MISSING)  # known from the start
 
 

@@ -24,7 +24,7 @@ class Stage:
 
 
 STAGES = (
-    # First: a box that fails later must still end itself. No unit runs it: arming does, when the watchdog has proved itself.
+    # First: a box that fails later must still end itself. No unit runs it: arming does, once it has proved itself.
     Stage("watchdog", "watchdog", "the box can end itself"),
     Stage("driver", "driver", "the GPU's driver", minutes=25, sandbox="modules"),
     Stage("docker", "docker-engine", "Docker", minutes=20, sandbox="packages"),

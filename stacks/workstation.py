@@ -8,7 +8,7 @@ import pulumi
 import pulumi_linode as linode
 from pulumi import ResourceOptions
 
-from stacks import bundle, firewall
+from stacks import firewall
 from stacks.arming import program_sha256
 from stacks.box import Box
 from stacks.keys import key_words
@@ -28,7 +28,7 @@ class Workstation(pulumi.ComponentResource):
 
     def __init__(self, name: str, lot: Lot, opts: ResourceOptions | None = None) -> None:
         super().__init__("daybox:index:Workstation", name, {}, opts)
-        own = ResourceOptions(parent=self, provider=self._provider(lot.settings))
+        own = ResourceOptions(parent=self, provider=self._cloud(lot.settings))
         self.token = self._token(lot, own)
         self.firewall = self._firewall(lot, own)
         self.receipt = Receipt(
@@ -42,7 +42,7 @@ class Workstation(pulumi.ComponentResource):
         self.outputs = self._outputs(lot)
         self.register_outputs(self.outputs)
 
-    def _provider(self, settings: Settings) -> linode.Provider:
+    def _cloud(self, settings: Settings) -> linode.Provider:
         """`url` always, `token` only where it is a fixed word: one in the state would outlive its rotation."""
         return linode.Provider(
             "linode",
@@ -83,7 +83,6 @@ class Workstation(pulumi.ComponentResource):
 
     def _instance(self, lot: Lot, own: ResourceOptions) -> linode.Instance:
         settings = lot.settings
-        data = bundle.as_base64(bundle.user_data(bundle.bundle_for(settings), *lot.first_key))
         return linode.Instance(
             "box",
             label=lot.lease.label,
@@ -92,7 +91,7 @@ class Workstation(pulumi.ComponentResource):
             image=settings.cloud.image,
             authorized_keys=[key_words(settings.ssh_public_key)],
             firewall_id=self.firewall.id.apply(lambda number: int(float(number))),
-            metadatas=[linode.InstanceMetadataArgs(user_data=pulumi.Output.secret(data))],
+            metadatas=[linode.InstanceMetadataArgs(user_data=pulumi.Output.secret(lot.user_data))],
             tags=lot.lease.tags_until(lot.ends),
             interface_generation="legacy_config",  # the default hangs on the account
             watchdog_enabled=True,  # Lassie revives a box that halted, so that its own watchdog can delete it
@@ -119,7 +118,7 @@ class Workstation(pulumi.ComponentResource):
             box_api_url=settings.box_api_url,
             cloud_token=settings.cloud.token,
             login_key=str(settings.login_key),
-            first_host_key=lot.first_key[1],
+            first_host_key=lot.first_host_key,
             created_at=lease.start.timestamp(),
             ends_at=ends.timestamp(),
             idle_minutes=settings.idle_minutes,
@@ -150,6 +149,6 @@ class Workstation(pulumi.ComponentResource):
             dies_at=lot.entry.dies_at,
             idle_minutes=settings.idle_minutes,
             host_key=self.watchdog.host_key,
-            bundle_sha256=bundle.bundle_for(settings).sha256,
+            bundle_sha256=lot.bundle.sha256,
             login_key=str(settings.login_key),
         )

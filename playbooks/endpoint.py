@@ -1,0 +1,118 @@
+"""The laptop's end of the tunnel as a client sees it: is it up, what is served, does a completion come back."""
+
+import http.client
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stacks.errors import BoxError, ModelError
+
+LOOPBACK = "127.0.0.1"  # spoken to directly: no proxy variable has a say
+QUICK_SECONDS = 5.0
+COMPLETION_SECONDS = 120.0  # the first one after a start may have to compile
+NO_TUNNEL_HINT = "open it: fab tunnel"
+
+
+@dataclass(frozen=True)
+class GatewayStatus:
+    """What the gateway says of its tunnel. since: UTC, `YYYY-MM-DDTHH:MM:SSZ`; ended: it will not come back."""
+
+    stack: str
+    lease: str
+    instance_id: int
+    up: bool
+    since: str
+    word: str
+    ended: bool
+
+
+@dataclass(frozen=True)
+class Served:
+    """A model that the box serves. window_tokens: its `max_model_len`, for prompt and answer together."""
+
+    name: str
+    window_tokens: int
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One gateway and the key to show it."""
+
+    port: int
+    key: str = ""
+
+    @property
+    def base(self) -> str:
+        """Where OpenAI's clients are pointed; Anthropic's take it without `/v1`."""
+        return f"http://{LOOPBACK}:{self.port}/v1"
+
+    def ask(self, path: str, body: object = None, *, seconds: float = QUICK_SECONDS) -> tuple[int, Any]:
+        """HTTP status and JSON of one request: POST if there is a body. Raises OSError if nobody answers."""
+        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=seconds)
+        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
+        try:
+            text = None if body is None else json.dumps(body)
+            connection.request("POST" if text else "GET", path, text, headers)
+            reply = connection.getresponse()
+            return reply.status, json.loads(reply.read() or b"null")
+        except (http.client.HTTPException, ValueError) as error:
+            raise OSError(f"no answer in JSON ({type(error).__name__})") from error
+        finally:
+            connection.close()
+
+    def status(self) -> GatewayStatus | None:
+        """What the gateway says of its tunnel; None if no gateway answers at this port."""
+        try:
+            code, answer = self.ask("/daybox")
+            return GatewayStatus(**answer) if code == 200 else None
+        except (OSError, TypeError):
+            return None
+
+    def served(self) -> list[Served]:
+        """What the box behind the tunnel serves, as it says itself. Raises BoxError if it does not answer."""
+        answer = self._answer("/v1/models", None, QUICK_SECONDS)
+        return [Served(row["id"], int(row.get("max_model_len") or 0)) for row in answer["data"]]
+
+    def window(self, name: str) -> int:
+        """The window of the model served as `name`, in tokens. Raises ModelError if it is not among the served."""
+        windows = {served.name: served.window_tokens for served in self.served()}
+        if name not in windows:
+            raise ModelError(
+                f"box/vllm: serves {', '.join(windows) or 'nothing'}, not {name}", hint="converge it: fab bootstrap"
+            )
+        return windows[name]
+
+    def complete(self, name: str) -> float:
+        """Seconds that one real completion took. Raises BoxError or ModelError if none came back."""
+        started = time.monotonic()
+        question = {"model": name, "max_tokens": 1, "messages": [{"role": "user", "content": "Say ok."}]}
+        answer = self._answer("/v1/chat/completions", question, COMPLETION_SECONDS)
+        if not answer.get("choices"):
+            raise ModelError("box/vllm: answered a completion without a choice", hint="see `fab logs --of vllm`")
+        return time.monotonic() - started
+
+    def usage(self) -> Mapping[str, int]:
+        """What this key's client used so far: `requests`, `failed`, `prompt_tokens`, `completion_tokens`."""
+        answer: dict[str, int] = self._answer("/daybox/usage", None, QUICK_SECONDS)
+        return answer
+
+    def _answer(self, path: str, body: object, seconds: float) -> dict[str, Any]:
+        try:
+            code, answer = self.ask(path, body, seconds=seconds)
+        except OSError as error:
+            raise BoxError(f"daybox/tunnel: port {self.port} does not answer: {error}", hint=NO_TUNNEL_HINT) from None
+        if code == 200:
+            return dict(answer)
+        raise refused(path, code, answer)
+
+
+def refused(path: str, code: int, answer: Any) -> BoxError | ModelError:  # noqa: ANN401 - any JSON
+    """What an answer other than 200 means, as an error: the gateway's own refusals say it themselves."""
+    error = answer.get("error") if isinstance(answer, dict) else None
+    said = error.get("message") if isinstance(error, dict) else error
+    if code == 503 and said:
+        fact, _, hint = str(said).rpartition("; ")
+        return BoxError(fact or hint, hint=hint if fact else NO_TUNNEL_HINT)
+    return ModelError(f"box/vllm: {path} answered {code}: {said or answer}", hint="see `fab logs --of vllm`")

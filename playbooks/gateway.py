@@ -1,0 +1,125 @@
+"""The gateway: a process of its own that holds the stack's port on this laptop while the tunnel is wanted.
+
+`python -m playbooks.gateway --stack S`; started by `fab tunnel`. It reads its orders from the stack's tunnel folder
+and, from standard input, one line with the cloud's token (empty: the cloud is not asked). It keeps ssh alive and passes
+requests on; while ssh is down it answers 503, so that no other program can take the port and be sent code.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from aiohttp import web
+
+from playbooks.gateway_app import Gateway, save_now_and_then
+from playbooks.keys import KEYS_FILE, KeyFile
+from playbooks.port import hold_port
+from playbooks.tunnel_files import WORD_FILE, Orders, box_key_file, read_orders, take_lock, tunnel_dir
+from playbooks.tunnel_ssh import WRONG_KEY_WORD, Tunnel, leave_words, ssh_words
+from playbooks.usage import USAGE_FILE, UsageFile
+from stacks.account import Account
+from stacks.places import write_private
+
+LINGER_SECONDS = 600.0  # a client that still runs when its box is gone is told so, then the port is free again
+FAREWELL_SECONDS = 1.0  # what is still streaming when the gateway is closed
+
+
+def deletion_check(orders: Orders, token: str) -> Callable[[], bool] | None:
+    """Asks the cloud whether the box was deleted: not there, and the deletion is in the account's events.
+
+    A 404 alone is no proof; it has been seen of living boxes.
+    """
+    if not token:
+        return None
+
+    def is_deleted() -> bool:
+        account = Account(orders.api_url, token)
+        return account.instance(orders.instance_id) is None and account.deleted_at(orders.instance_id) is not None
+
+    return is_deleted
+
+
+async def serve(orders: Orders, folder: Path, token: str) -> None:
+    """Hold the port and keep the tunnel until a signal comes or the box is deleted."""
+    listeners = hold_port(orders.port)
+    tunnel = Tunnel(ssh_words(orders), folder, deletion_check(orders, token))
+    usage = UsageFile(folder / USAGE_FILE)
+    key_file = box_key_file(orders.stack)
+    gateway = Gateway(
+        orders,
+        tunnel.state,
+        str(tunnel.socket),
+        keys=KeyFile(folder / KEYS_FILE),
+        usage=usage,
+        box_key=lambda: key_file.read_text().strip(),
+    )
+    # handler_cancellation: a client that goes away takes its request with it, and the box stops working for nobody.
+    runner = web.AppRunner(gateway.app(), handler_cancellation=True, access_log=None, shutdown_timeout=FAREWELL_SECONDS)
+    await runner.setup()
+    for listener in listeners:
+        await web.SockSite(runner, listener).start()
+    saver = asyncio.create_task(save_now_and_then(usage))
+    try:
+        await keep_until_told(tunnel, folder)
+    finally:
+        saver.cancel()
+        await runner.cleanup()
+        usage.save()
+
+
+async def keep_until_told(tunnel: Tunnel, folder: Path) -> None:
+    """Keep the tunnel until SIGTERM or SIGINT; if it ends by itself, stay for a while and say why."""
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    waiting = asyncio.create_task(told.wait())
+    keeping = asyncio.create_task(tunnel.keep())
+    try:
+        await asyncio.wait({waiting, keeping}, return_when=asyncio.FIRST_COMPLETED)
+        if keeping.done():
+            keeping.result()  # raises what stopped it, if it was not a word
+            write_private(folder / WORD_FILE, tunnel.state.word + "\n")
+            # Somebody in the box's place may be after the prompts of a client that still runs: then never let go.
+            linger = None if tunnel.state.word == WRONG_KEY_WORD else LINGER_SECONDS
+            await asyncio.wait({waiting}, timeout=linger)
+    finally:
+        waiting.cancel()
+        keeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await keeping
+
+
+def main() -> int:
+    """Run the gateway of one stack until it is told to end."""
+    parser = argparse.ArgumentParser(prog="python -m playbooks.gateway")
+    parser.add_argument("--stack", required=True)
+    stack = parser.parse_args().stack
+    token = sys.stdin.readline().strip()
+    orders, folder = read_orders(stack), tunnel_dir(stack)
+    if orders is None:
+        print(f"daybox/tunnel: {stack} has no orders; start it by `fab tunnel`")
+        return 1
+    if take_lock(folder) is None:
+        print(f"daybox/tunnel: {stack} has a gateway already")
+        return 0
+    (folder / WORD_FILE).unlink(missing_ok=True)
+    os.chdir(folder)  # the sockets' paths are relative to it: a Unix socket's path is short
+    with suppress(OSError, subprocess.TimeoutExpired):
+        subprocess.run(leave_words(orders), capture_output=True, timeout=5, check=False)
+    try:
+        asyncio.run(serve(orders, Path("."), token))
+    except OSError as error:
+        print(f"daybox/tunnel: {error.strerror or error}", flush=True)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,140 @@
+"""How a stack stands, as one row: what the state declares, what the account lists, what the box says. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from playbooks.report import Report
+from stacks.account import Instance
+from stacks.box import Box
+from stacks.lease import ID_TIME, ISO_TIME, LEASE_TAG, STACK_TAG, TAG, TAG_TIME, UNTIL_TAG, box_label, tagged
+from stacks.price import billed_hours, billed_usd
+
+State = Literal["up", "down", "gone", "unknown"]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One stack's box, or one box that no state knows.
+
+    held: whether Pulumi's state holds the box. usd_per_hour: None if unknown. since, until: of its life, UTC.
+    dies_at: the hard end of its lease, `YYYY-MM-DDTHH:MM:SSZ`.
+    word: what a reader should know beside the figures, and why something is unknown.
+    """
+
+    stack: str
+    state: State
+    held: bool = False
+    lease: str | None = None
+    instance_id: int | None = None
+    address: str | None = None
+    plan: str | None = None
+    region: str | None = None
+    usd_per_hour: float | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    dies_at: str | None = None
+    report: Report | None = None
+    tunnel_port: int | None = None
+    tunnel_alive: bool = False
+    word: str = ""
+
+    def row(self, now: datetime) -> dict[str, Any]:
+        """The standing as `fab status --json` prints it. What is not known is null, never 0.
+
+        dies_at: the hard end; next_end: the limit that would come first if nobody worked on, and why.
+        """
+        watchdog = self.report.watchdog if self.report else None
+        lived = ((self.until or now) - self.since).total_seconds() if self.since else None
+        box = {"id": self.instance_id, "ip": self.address, "plan": self.plan, "region": self.region}
+        return {
+            "stack": self.stack,
+            "state": self.state,
+            "held": self.held,
+            "lease": self.lease,
+            "box": box if self.instance_id else None,
+            "age_hours": None if lived is None else round(lived / 3600, 3),
+            "billed_hours": None if lived is None else billed_hours(lived),
+            "usd": None if lived is None else billed_usd(lived, self.usd_per_hour),
+            "idle_minutes": watchdog.idle_minutes if watchdog else None,
+            "dies_at": self.dies_at,
+            "next_end": {"at": iso(watchdog.dies_at), "why": watchdog.why} if watchdog and watchdog.dies_at else None,
+            "armed": watchdog.armed if watchdog else None,
+            "ready": self.report.ready if self.report else None,
+            "tunnel": {"port": self.tunnel_port, "alive": self.tunnel_alive},
+            "word": self.word,
+        }
+
+
+def iso(epoch: float | None) -> str | None:
+    """Seconds since 1970 as `YYYY-MM-DDTHH:MM:SSZ`."""
+    return None if epoch is None else datetime.fromtimestamp(epoch, UTC).strftime(ISO_TIME)
+
+
+def declared(box: Box, state: State, *, word: str = "", until: datetime | None = None) -> Standing:
+    """The standing of a box that the state declares. until: when it ended, if it did and that is known."""
+    return Standing(
+        stack=box.stack,
+        state=state,
+        held=True,
+        lease=box.lease,
+        instance_id=box.instance_id,
+        address=box.address,
+        plan=box.plan,
+        region=box.region,
+        usd_per_hour=box.usd_per_hour,
+        since=None if state == "gone" and until is None else lease_start(box.lease),
+        until=until,
+        dies_at=box.dies_at,
+        word=word,
+    )
+
+
+def listed_only(instance: Instance, *, held: bool, usd_per_hour: float | None) -> Standing:
+    """The standing of a box that the account lists and no stack declares: its `up` was killed, or failed."""
+    stack = stack_of(instance) or "?"
+    how = f"`pulumi destroy -s {stack}` ends it" if held else f"no state knows it: `fab sweep --stack {stack}` ends it"
+    until = tagged(instance.tags, UNTIL_TAG)
+    return Standing(
+        stack=stack,
+        state="up",
+        held=held,
+        lease=tagged(instance.tags, LEASE_TAG),
+        instance_id=instance.id,
+        address=instance.address,
+        plan=instance.plan,
+        region=instance.region,
+        usd_per_hour=usd_per_hour,
+        since=datetime.fromisoformat(instance.created).replace(tzinfo=UTC),
+        dies_at=datetime.strptime(until, TAG_TIME).strftime(ISO_TIME) if until else None,
+        word=f"it bills, and its `up` did not finish: {how}",
+    )
+
+
+def lease_start(lease: str) -> datetime | None:
+    """When a lease began, which its id tells; None for an id of another form."""
+    try:
+        return datetime.strptime(lease.rsplit("-", 1)[0], ID_TIME).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def stack_of(instance: Instance) -> str | None:
+    """The stack that a listed box is of: by tag, else by label."""
+    label = instance.label.removeprefix(box_label("")) if instance.label.startswith(box_label("")) else None
+    return tagged(instance.tags, STACK_TAG) or label
+
+
+def strays(listed: Iterable[Instance], declared_ids: Iterable[int]) -> list[Instance]:
+    """The boxes of daybox that the account lists and no stack declares: by tag, or by label if the tags were lost."""
+    known = set(declared_ids)
+    ours = (row for row in listed if TAG in row.tags or row.label.startswith(box_label("")))
+    return [row for row in ours if row.id not in known]
+
+
+def merged(standings: Iterable[Standing], found: Sequence[Standing]) -> list[Standing]:
+    """All rows: a stack that is down but has a box in the account is shown by that box alone."""
+    seen = {standing.stack for standing in found}
+    kept = [one for one in standings if not (one.state in ("down", "unknown") and not one.held and one.stack in seen)]
+    return sorted([*kept, *found], key=lambda one: (one.stack, one.instance_id or 0))

@@ -1,0 +1,137 @@
+"""The tunnel: from a port of this laptop to the model on the box, and nowhere else."""
+
+import os
+from pathlib import Path
+
+from invoke.context import Context
+
+from playbooks.boxes import STACK_HELP, find_box
+from playbooks.command import command, print_json
+from playbooks.endpoint import Endpoint
+from playbooks.gateway_process import fetch_key, orders_for, start_gateway, wait_until_up
+from playbooks.keys import client_key
+from playbooks.port import check_port
+from playbooks.report import is_silence, read_report
+from playbooks.tunnel_files import (
+    Orders,
+    box_key_file,
+    end_gateway,
+    known_tunnels,
+    living_pid,
+    read_orders,
+    tunnel_dir,
+)
+from playbooks.tunnel_status import open_tunnels, status_line, tunnel_row
+from stacks.box import Box, box_target
+from stacks.errors import BoxError, UsageError
+from stacks.ssh import Target
+
+PROBE_CLIENT = "daybox"  # our own client at the gateway
+
+
+@command(name="open", default=True, help=STACK_HELP)
+def open_tunnel(c: Context, stack: str | None = None) -> None:
+    """Open the tunnel to the model; make the box ready first."""
+    print(open_for(find_box(stack)))
+
+
+@command(help=STACK_HELP)
+def close(c: Context, stack: str | None = None) -> None:
+    """Close the tunnel and free its port."""
+    name = tunnel_meant(stack or os.environ.get("PULUMI_STACK"), open_tunnels())
+    print("tunnel: closed" if name in known_tunnels() and close_for(name) else "tunnel: is not open")
+
+
+@command(help={**STACK_HELP, "json": "print JSON for programs"})
+def status(c: Context, stack: str | None = None, json: bool = False) -> None:
+    """Show the tunnels of this laptop."""
+    rows = [tunnel_row(name) for name in known_tunnels() if name == (stack or name)]
+    if json:
+        print_json(rows)
+    else:
+        print("\n".join(status_line(row) for row in rows) or "tunnel: there is none")
+
+
+def open_for(box: Box) -> str:
+    """Make sure that the box's model answers through the tunnel; what was done, in one line.
+
+    Raises UsageError for a taken port, BoxError or NotReadyError if ssh does not come up, ModelError if no completion
+    comes back. What it started and could not prove it ends again.
+    """
+    folder = tunnel_dir(box.stack)
+    target = box_target(box)
+    orders = orders_for(box, target)
+    if is_open(box, orders, folder):
+        return f"tunnel: already open, {Endpoint(box.port).base}"
+    if read_orders(box.stack) != orders or is_ended(box.port):
+        end_gateway(folder)  # of another lease, another port, or one that gave up
+    started_here = living_pid(folder) is None
+    if started_here:
+        check_port(box.stack, box.port)
+    ensure_ready(box, target)
+    try:
+        fetch_key(box.stack, target)  # also for a gateway that lives: it may have the key of an earlier boot
+        if living_pid(folder) is None:
+            start_gateway(box, orders, folder)
+        wait_until_up(orders, folder)
+        seconds = prove(box)
+    except BaseException:  # Ctrl-C, too: nothing half-open stays behind
+        if started_here:
+            close_for(box.stack)
+        raise
+    return f"tunnel: open, {Endpoint(box.port).base} serves {box.served_name}; a completion took {seconds:.1f} s"
+
+
+def is_open(box: Box, orders: Orders, folder: Path) -> bool:
+    """Whether this very box is served already: our gateway lives, ssh is up, vLLM lists the model."""
+    if living_pid(folder) is None or read_orders(box.stack) != orders:
+        return False
+    endpoint = Endpoint(box.port, client_key(box.stack, PROBE_CLIENT))
+    found = endpoint.status()
+    if not found or not found.up:
+        return False
+    try:
+        return bool(endpoint.window(box.served_name))
+    except BoxError:
+        return False  # ssh is up and vLLM not yet: the box was rebooted
+
+
+def is_ended(port: int) -> bool:
+    """Whether the gateway at this port says that its ssh will not come back by itself."""
+    found = Endpoint(port).status()
+    return bool(found and found.ended)
+
+
+def ensure_ready(box: Box, target: Target) -> None:
+    """Make the box ready, unless it says it is."""
+    try:
+        report = read_report(target)
+    except BoxError as error:
+        if not is_silence(error):
+            raise
+        report = None  # it boots: following it is what make_ready does
+    if report is None or not report.ready:
+        from playbooks.bootstrap import make_ready  # bootstrap loads templates, which an open tunnel needs not
+
+        make_ready(box)
+
+
+def prove(box: Box) -> float:
+    """Seconds of one real completion by this stack's model, through gateway and tunnel."""
+    endpoint = Endpoint(box.port, client_key(box.stack, PROBE_CLIENT))
+    endpoint.window(box.served_name)
+    return endpoint.complete(box.served_name)
+
+
+def close_for(stack: str) -> bool:
+    """End the stack's gateway and its ssh, and forget the box's key; False if it was not open."""
+    box_key_file(stack).unlink(missing_ok=True)
+    return end_gateway(tunnel_dir(stack))
+
+
+def tunnel_meant(named_stack: str | None, living: list[str]) -> str | None:
+    """The stack whose tunnel is to be closed: the one named, else the only one that lives. Pulumi is not asked: the box
+    may be gone. Raises UsageError, listing the choices."""
+    if named_stack or len(living) < 2:
+        return named_stack or (living[0] if living else None)
+    raise UsageError("tunnel: more than one is open", hint=f"say --stack; choose from: {', '.join(living)}")

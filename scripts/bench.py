@@ -1,0 +1,119 @@
+"""Measure, then claim: `python -m scripts.bench local` prints a table and writes JSON.
+
+Speeds are read here and never in a timed test: a slow machine is not a broken program.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from scripts import environment
+from scripts.bench_gateway import gateway_overhead
+from scripts.trial import DESTROY, FAB, ROOT, UP, Trial
+from stacks.account import Account
+from stacks.catalog import CLOUDS
+from stacks.places import cloud_dir, stack_dir
+
+REPEATS = 7
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured figure and the most it should be; lower is better."""
+
+    what: str
+    value: float
+    unit: str
+    aim: float
+
+    @property
+    def line(self) -> str:
+        """One row of the table."""
+        mark = "within" if self.value <= self.aim else "BEYOND"
+        return f"{self.what:<58} {self.value:8.2f} {self.unit:<6} {mark} {self.aim:g}"
+
+
+def seconds_of(action: Callable[[], object]) -> float:
+    """How long `action` takes."""
+    began = time.monotonic()
+    action()
+    return time.monotonic() - began
+
+
+def command_seconds(trial: Trial, *words: str, repeats: int = 1) -> float:
+    """Median seconds of a command."""
+    return statistics.median(seconds_of(lambda: trial.quietly(*words)) for _ in range(repeats))
+
+
+def bench_local(trial: Trial) -> list[Figure]:
+    """The whole job on the local cloud with warm caches, timed from outside."""
+    began = time.monotonic()
+    up = command_seconds(trial, *UP)
+    bootstrap = command_seconds(trial, *FAB, "bootstrap")
+    tunnel = command_seconds(trial, *FAB, "tunnel")
+    answered = time.time()
+    stages = newest_stage_table()
+    figures = [
+        Figure("pulumi up, until the box is armed", up, "s", 20),
+        Figure("box ready: API's answer to first completion in the tunnel", answered - created_at(), "s", 20),
+        Figure("box ready / longest chain of its stages", ready_ratio(stages, answered - created_at()), "ratio", 1.15),
+        Figure("fab bootstrap, first", bootstrap, "s", 20),
+        Figure("fab bootstrap, again", command_seconds(trial, *FAB, "bootstrap", repeats=3), "s", 3),
+        Figure("fab tunnel, first", tunnel, "s", 5),
+        Figure("fab tunnel, again", command_seconds(trial, *FAB, "tunnel", repeats=3), "s", 1),
+        Figure("fab -l", command_seconds(trial, *FAB, "-l", repeats=REPEATS), "s", 0.3),
+        Figure("fab status", command_seconds(trial, *FAB, "status", repeats=3), "s", 2),
+        Figure("pulumi destroy", command_seconds(trial, *DESTROY), "s", 15),
+        Figure("up, ready, tunnel, destroy together", time.monotonic() - began, "s", 45),
+    ]
+    return figures + [Figure("gateway, added to a request, p50", gateway_overhead(), "ms", 5)]
+
+
+def newest_stage_table() -> dict[str, object]:
+    """The stage table that `fab bootstrap` kept last."""
+    tables = sorted((stack_dir("local") / "stages").glob("*.json"), key=lambda path: path.stat().st_mtime)
+    table: dict[str, object] = json.loads(tables[-1].read_text())
+    return table
+
+
+def created_at() -> float:
+    """When the API accepted the box, seconds since 1970."""
+    local = next(cloud for cloud in CLOUDS if cloud.name == "local")
+    account = Account((cloud_dir() / "url").read_text().strip(), local.token)
+    from datetime import UTC, datetime
+
+    return datetime.fromisoformat(account.instances()[0].created).replace(tzinfo=UTC).timestamp()
+
+
+def ready_ratio(stages: dict[str, object], seconds: float) -> float:
+    """How much longer the box took than the chain of stages that no order could have made shorter."""
+    return seconds / float(str(stages["longest_chain_seconds"]))
+
+
+def main() -> int:
+    """Print the table, write the JSON; exit status 1 if a figure is beyond its aim."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.bench", description="python -m scripts.bench local")
+    parser.add_argument("subject", choices=["local"])
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    arguments = parser.parse_args()
+    trial = Trial(environment.ready(arguments.subject))
+    try:
+        figures = bench_local(trial)
+    except subprocess.CalledProcessError as error:
+        print(error.stdout, error.stderr, sep="\n", file=sys.stderr)
+        subprocess.run(DESTROY, env=dict(trial.environment), cwd=ROOT, check=False)
+        raise
+    print("\n".join(figure.line for figure in figures))
+    if arguments.json:
+        arguments.json.write_text(json.dumps([asdict(figure) for figure in figures], indent=2) + "\n")
+    return 0 if all(figure.value <= figure.aim for figure in figures) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+"""The only door to other programs while the local cloud is prepared: their output is kept, and none outlives us."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from stacks.errors import CloudError
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+_running: set[subprocess.Popen[str]] = set()
+
+
+def run(*argv: str | Path, part: str, **environment: str) -> str:
+    """Run a program to its end and return all it said; `environment` comes beside our own.
+
+    Raises CloudError with the last lines of what it said.
+    """
+    child = subprocess.Popen(
+        [str(word) for word in argv],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env={**os.environ, **environment},
+    )
+    _running.add(child)
+    said, _ = child.communicate()
+    _running.discard(child)
+    if child.returncode != 0:
+        last = " | ".join(said.strip().splitlines()[-3:])
+        raise CloudError(
+            f"prepare/{part}: {Path(argv[0]).name} ended with {child.returncode}: {last}",
+            hint="run `python -m scripts.cloud prepare` again; what was complete is kept",
+        )
+    return said
+
+
+def end_all() -> None:
+    """Ask every program that still runs to end."""
+    for child in list(_running):
+        child.terminate()

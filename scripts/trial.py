@@ -1,0 +1,152 @@
+"""The whole job on the local cloud, step by step: what `./scripts/try` runs when everything is installed."""
+
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scripts import environment, leftovers
+from stacks import catalog, ledger
+from stacks.errors import DayboxError
+from stacks.price import billed_hours
+
+ROOT = Path(__file__).resolve().parent.parent
+STACK, COMPARED = "local", "coder-30b"
+ASK = "add a function add(a, b) that returns the sum"
+CALC = "def sub(a, b):\n    return a - b\n"
+FAB = ("fab", "--search-root", str(ROOT))
+UP = ("pulumi", "-C", str(ROOT), "up", "-s", STACK, "--yes", "--non-interactive", "--suppress-outputs")
+DESTROY = ("pulumi", "-C", str(ROOT), "destroy", "-s", STACK, "--yes", "--non-interactive")
+
+
+@dataclass
+class Trial:
+    """One run: the environment of its commands, and how long each step took, seconds."""
+
+    environment: Mapping[str, str]
+    took: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, name: str, *words: str) -> Iterator[None]:
+        """Announce a step and note its time."""
+        print(f"\n== {name}" + (f": {shown(words)}" if words else ""), flush=True)
+        began = time.monotonic()
+        yield
+        self.took[name] = time.monotonic() - began
+        print(f"== {name}: {self.took[name]:.1f} s", flush=True)
+
+    def run(self, name: str, *words: str, cwd: Path = ROOT) -> None:
+        """Run one command in view. Raises CalledProcessError if it fails."""
+        with self.step(name, *words):
+            subprocess.run(words, env=dict(self.environment), cwd=cwd, check=True)
+
+    def quietly(self, *words: str, cwd: Path = ROOT) -> str:
+        """What a command prints. Raises CalledProcessError if it fails."""
+        return subprocess.run(
+            words, env=dict(self.environment), cwd=cwd, check=True, capture_output=True, text=True
+        ).stdout
+
+
+def shown(words: tuple[str, ...]) -> str:
+    """A command as a person would type it."""
+    left_out = {"-C", "--search-root", str(ROOT), "--non-interactive", "--suppress-outputs"}
+    return shlex.join(word for word in words if word not in left_out)
+
+
+def whole_job(trial: Trial) -> None:
+    """Rent, work, verify. Raises CalledProcessError or AssertionError where it does not hold."""
+    trial.run("rent", *UP)
+    trial.run("make ready", *FAB, "bootstrap")
+    trial.run("open the tunnel", *FAB, "tunnel")
+    with tempfile.TemporaryDirectory(prefix="daybox-try-") as folder:
+        work_with_aider(trial, Path(folder))
+    trial.run("verify", *FAB, "verify")
+
+
+def work_with_aider(trial: Trial, repository: Path) -> None:
+    """Let the model make one edit in a throw-away repository, and show it."""
+    (repository / "calc.py").write_text(CALC)
+    git = ("git", "-c", "user.name=daybox", "-c", "user.email=daybox@localhost")
+    for words in (("init", "-q"), ("add", "calc.py"), ("commit", "-qm", "start")):
+        trial.quietly(*git, *words, cwd=repository)
+    trial.run("edit", *FAB, "launch-aider", "--", "--message", ASK, "--yes-always", "calc.py", cwd=repository)
+    print(trial.quietly("git", "show", "--stat", "--patch", "--format=commit: %s", cwd=repository))
+    # aider exits 0 even when nothing was edited: what counts is the commit, and that the function adds
+    assert trial.quietly("git", "rev-list", "--count", "HEAD", cwd=repository).strip() == "2", "aider committed nothing"
+    trial.quietly(sys.executable, "-c", "from calc import add; assert add(2, 3) == 5, add(2, 3)", cwd=repository)
+    print("the model's function was run: add(2, 3) == 5")
+
+
+def give_back(trial: Trial) -> None:
+    """Close the tunnel, end the box, stop the local cloud, and prove that nothing is left."""
+    trial.run("close the tunnel", *FAB, "tunnel.close")
+    trial.run("give back", *DESTROY)
+    with trial.step("prove that nothing is left"):
+        leftovers.prove_nothing_left(trial.environment)
+
+
+def clean_up(trial: Trial) -> None:
+    """After a failure or Ctrl-C: end everything that was begun, whatever state it is in, and say what was done."""
+    print("\nscripts/try: cleaning up", flush=True)
+    for words in (
+        (*FAB, "tunnel.close"),
+        DESTROY,
+        (sys.executable, "-m", "scripts.cloud", "stop", "--boxes"),
+    ):
+        done = subprocess.run(words, env=dict(trial.environment), cwd=ROOT, capture_output=True, text=True, check=False)
+        print(f"  {shown(words)}: {'done' if done.returncode == 0 else done.stderr.strip()[-300:]}", flush=True)
+
+
+def money(trial: Trial) -> str:
+    """What this run's time would have cost for real."""
+    plan = next(plan for plan in catalog.PLANS if plan.name == "g2-gpu-rtx4000a2-s")
+    lived = sum(trial.took.values())
+    usd = billed_hours(lived) * plan.usd_per_hour
+    return (
+        f"the same {lived:.0f} s on {COMPARED} ({plan.name}) would cost ${usd:.2f}: {billed_hours(lived)} begun hour "
+        f"at ${plan.usd_per_hour:.2f} (daybox catalog {catalog.PRICES_READ})"
+    )
+
+
+def main() -> int:
+    """Run the whole job; exit status 0 only if all of it held and nothing is left."""
+    parser = argparse.ArgumentParser(prog="./scripts/try", description="The whole job on the local cloud.")
+    parser.add_argument("--keep", action="store_true", help="leave the box up and print the next commands")
+    keep = parser.parse_args().keep
+    try:
+        ready = environment.ready(STACK)
+    except DayboxError as error:
+        print(f"scripts/try: {error.line()}", file=sys.stderr)
+        return error.exit_code
+    trial = Trial(ready)
+    try:
+        whole_job(trial)
+        if not keep:
+            give_back(trial)
+    except (subprocess.CalledProcessError, AssertionError, DayboxError, KeyboardInterrupt) as error:
+        print(f"\nscripts/try: {reason(error)}", file=sys.stderr, flush=True)
+        clean_up(trial)
+        return 130 if isinstance(error, KeyboardInterrupt) else 1
+    print("\n" + "\n".join(f"{seconds:7.1f} s  {name}" for name, seconds in trial.took.items()))
+    print(f"{sum(trial.took.values()):7.1f} s  in all; {money(trial)}")
+    if keep:
+        print("the box is up. Next:\n  source scripts/env local\n  fab status\n  fab tunnel launch-aider\n  pulumi destroy")
+    return 0
+
+
+def reason(error: BaseException) -> str:
+    """Why the run ended, for people."""
+    if isinstance(error, subprocess.CalledProcessError):
+        return f"`{shown(tuple(error.cmd))}` ended with {error.returncode}\n{error.stderr or ''}"
+    return error.line() if isinstance(error, DayboxError) else (str(error) or "interrupted")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

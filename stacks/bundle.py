@@ -1,0 +1,186 @@
+"""Settings -> the files a box gets. User-data carries them to a new box, `fab bootstrap` to one that has others."""
+
+import gzip
+import hashlib
+import json
+from base64 import b64encode
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from stacks.errors import ConfigError
+from stacks.settings import Settings
+from stacks.stages import GRAPH, Stage, unit
+from templates import program, render
+from templates.comments import without_comments
+
+HOME = "/opt/daybox"
+UNITS = "/etc/systemd/system"
+BRIDGE = "daybox0"
+HUB = "https://huggingface.co"
+LOOK_SECONDS = 20  # of the watchdog; an armed box outlives no hard limit by more than 3 minutes
+# Source: Linode's API reference, `metadata.user_data`: "about 16kb encoded".
+USER_DATA_LIMIT = 16_384
+OFFLINE = {
+    "HF_HUB_OFFLINE": "1",
+    "VLLM_NO_USAGE_STATS": "1",
+    "DO_NOT_TRACK": "1",
+}
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of a box. mode: permission bits; root owns it."""
+
+    path: str
+    mode: int
+    content: str
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The files of a box, the last of which holds the hash of the others."""
+
+    contents: tuple[File, ...]
+
+    @cached_property
+    def sha256(self) -> str:
+        """The same for the same paths, modes and contents, and no others."""
+        rows = sorted([file.path, file.mode, file.content] for file in self.contents)
+        return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """Every file; the stamp comes last, so that it is never true too early."""
+        return *self.contents, File(f"{HOME}/bundle.sha256", 0o644, f"{self.sha256}\n")
+
+
+def bundle_for(settings: Settings) -> Bundle:
+    """All that a box of these settings gets, but limits and token: those come with arming."""
+    units = [unit(stage.name) for stage in GRAPH]
+    graph = [unit_file(unit(stage.name), "stage.service.j2", stage=stage, units=needed(stage)) for stage in GRAPH]
+    programs = [own_program(name) for name in dict.fromkeys(("apt", *(stage.program for stage in GRAPH)))]
+    return Bundle(
+        (
+            *watchdog_files(),
+            *programs,
+            *graph,
+            unit_file("daybox.target", "daybox.target.j2", units=units),
+            unit_file("daybox-seal.service", "seal.service.j2"),
+            unit_file("docker.service.d/daybox.conf", "docker.conf.j2"),
+            File(f"{HOME}/seal.nft", 0o644, written("seal.nft.j2", bridge=BRIDGE)),
+            File(f"{HOME}/compose.yaml", 0o644, compose(settings)),
+            File(f"{HOME}/facts.json", 0o644, json.dumps(facts(settings), indent=1) + "\n"),
+        )
+    )
+
+
+def needed(stage: Stage) -> list[str]:
+    """The units without which the stage's does not start."""
+    return [unit(name) for name in (*stage.after, *(["seal"] if stage.name == "vllm" else []))]
+
+
+def watchdog_files() -> tuple[File, ...]:
+    """What arming brings in any case: the watchdog, what it needs to speak, and what 16 KB have no room for."""
+    return (
+        *(own_program(name) for name in ("watchdog", "own-host-key", "stage", "download", "report")),
+        unit_file("daybox-watchdog.service", "watchdog.service.j2"),
+        unit_file("daybox-watchdog.timer", "watchdog.timer.j2", seconds=LOOK_SECONDS),
+    )
+
+
+def own_program(name: str) -> File:
+    """A program of ours in /opt/daybox/bin."""
+    return File(f"{HOME}/bin/{name}", 0o755, program(name))
+
+
+def unit_file(name: str, template: str, **context: object) -> File:
+    """A file that systemd reads."""
+    return File(f"{UNITS}/{name}", 0o644, written(template, **context))
+
+
+def written(template: str, **context: object) -> str:
+    """A rendered file without its comments, but for the first line."""
+    return without_comments(render(template, **context))
+
+
+def facts(settings: Settings) -> dict[str, object]:
+    """What the on-box programs must know."""
+    model, device = settings.model, settings.device
+    return {
+        "hub": HUB,
+        "image": {"name": device.image, "tar": device.image_tar},
+        "model": {
+            "name": model.name,
+            "hub_id": model.hub_id,
+            "revision": model.revision,
+            "served": settings.served_name,
+        },
+    }
+
+
+def compose(settings: Settings) -> str:
+    """vLLM's container."""
+    device, model = settings.device, settings.model
+    mounts = (
+        f"/var/lib/daybox/models/{model.name}:/model:ro",
+        "/etc/daybox/vllm-key:/run/secrets/vllm-key:ro",
+        *device.mounts,
+    )
+    return written(
+        "compose.yaml.j2",
+        image=device.image,
+        command=vllm_words(settings),
+        environment={**OFFLINE, **device.environment},
+        mounts=mounts,
+        gpu=device.gpu,
+        bridge=BRIDGE,
+    )
+
+
+def vllm_words(settings: Settings) -> list[str]:
+    """The command line inside the container."""
+    served, weak = settings.served_name, settings.model.aider.weak_suffix
+    return [
+        *settings.device.entry_words,
+        "/model",
+        "--served-model-name",
+        served,
+        *([served + weak] if weak else []),
+        "--host=0.0.0.0",  # of the container: the box publishes it on its loopback only
+        "--port=8000",
+        f"--max-model-len={settings.context}",
+        *([f"--tensor-parallel-size={settings.tp}"] if settings.device.gpu else []),
+        "--no-enable-log-requests",
+        *settings.device.vllm_flags,
+        *settings.model.vllm_flags,
+    ]
+
+
+def user_data(
+    bundle: Bundle, host_key_private: str, host_key_public: str, authorized_keys: Iterable[str] = ()
+) -> bytes:
+    """The cloud-config that makes a new box ready by itself, gzipped.
+
+    What arming brings in any case is left out: a box that was never armed is deleted, and 16 KB are few.
+    """
+    brought = {file.path for file in watchdog_files()} - {f"{HOME}/bin/stage"}
+    text = render(
+        "user-data.yaml.j2",
+        files=[file for file in bundle.files if file.path not in brought],
+        host_key_private=host_key_private,
+        host_key_public=host_key_public,
+        authorized_keys=list(authorized_keys),
+    )
+    return gzip.compress(text.encode(), 9, mtime=0)
+
+
+def as_base64(data: bytes) -> str:
+    """`data` as the API wants it. Raises ConfigError if that is more than the API takes."""
+    text = b64encode(data).decode()
+    if len(text) > USER_DATA_LIMIT:
+        raise ConfigError(
+            f"templates/user-data.yaml.j2: user-data has {len(text)} bytes in base64, the API takes {USER_DATA_LIMIT}",
+            hint="let `fab bootstrap` bring a part of the bundle",
+        )
+    return text

@@ -1,0 +1,172 @@
+"""Real aider in hostile surroundings reaches the gateway's port and nothing else; without a pin it does not."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from playbooks.aider import Launch, find_aider, prepare
+from playbooks.endpoint import Endpoint
+from stacks.aider_facts import SMOLLM2_AIDER
+from stacks.box import Box
+from stacks.errors import UsageError
+from tests.e2e.hostile_surroundings import EVIL, LoggingProxy, Surroundings, hostile_surroundings, logging_proxy
+from tests.playbooks.fake_box import CLIENT_KEY, SERVED, WINDOW, GatewayWorld, gateway_world
+
+SECONDS = 50
+MESSAGE = ("--message", "add a function sub", "--yes-always", "calc.py")
+try:
+    AIDER = find_aider()
+except UsageError:
+    AIDER = ""
+pytestmark = pytest.mark.skipif(not AIDER, reason="aider is not installed: scripts/setup")
+
+
+@dataclass
+class Scene:
+    """A gateway, a proxy that must stay silent, and the surroundings."""
+
+    gateway: GatewayWorld
+    proxy: LoggingProxy
+    around: Surroundings
+
+    def launch(self, *words: str, model: str = "qwen3-coder-30b") -> Launch:
+        """What `fab launch-aider -- words` would start."""
+        endpoint = Endpoint(self.gateway.port, CLIENT_KEY)
+        return prepare(box(self.gateway.port, model), endpoint, WINDOW, words, self.around.exported)
+
+    def start(self, launch: Launch) -> subprocess.Popen[bytes]:
+        """aider, in the repository."""
+        return subprocess.Popen(
+            [AIDER, *launch.words],
+            cwd=self.around.repository,
+            env=launch.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=(self.around.home / "output").open("wb"),
+            stderr=subprocess.STDOUT,
+        )
+
+    def strangers(self) -> set[tuple[str, str, object]]:
+        """Every contact that was not the gateway's port on loopback."""
+        ours = {("connect", "127.0.0.1", self.gateway.port), ("lookup", "127.0.0.1", self.gateway.port)}
+        return self.around.contacts() - ours
+
+
+def box(port: int, model: str) -> Box:
+    """A box that serves this model of the catalog."""
+    return Box(
+        stack="s",
+        lease="lease-1",
+        cloud="local",
+        api_url="",
+        instance_id=12345678,
+        address="192.0.2.1",
+        region="r",
+        plan="p",
+        usd_per_hour=None,
+        price_source="",
+        model=model,
+        served_name=SERVED,
+        port=port,
+        dies_at="2026-01-01T00:00:00Z",
+        idle_minutes=30,
+        host_key="",
+        bundle_sha256="",
+        login_key="",
+    )
+
+
+@pytest.fixture
+def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    monkeypatch.setenv("DAYBOX_STATE", str(tmp_path / "state"))
+    (tmp_path / "tunnel").mkdir()
+    with logging_proxy() as proxy, gateway_world(tmp_path / "tunnel") as gateway:
+        yield Scene(gateway, proxy, hostile_surroundings(tmp_path, proxy, os.environ["PATH"]))
+
+
+@pytest.mark.parametrize("words", [("--commit",), ("--architect", *MESSAGE)], ids=["commit", "architect"])
+def test_aider_contacts_the_gateway_and_nobody_else(scene: Scene, words: tuple[str, ...]) -> None:
+    with (scene.around.repository / "calc.py").open("a") as file:
+        file.write("\n\ndef mul(a, b):\n    return a * b\n")
+    assert scene.start(scene.launch(*words)).wait(SECONDS) == 0
+    assert scene.strangers() == set()
+    assert scene.proxy.received == []
+    prompts = [asked["body"] for asked in scene.gateway.box.asked if asked["path"].endswith("/completions")]
+    assert prompts
+    assert {prompt["model"] for prompt in prompts} == {SERVED}
+    assert "planted" not in str(scene.gateway.box.asked)
+
+
+EDITED = "def add(a, b):\n    return a + b\n\ndef sub(a, b):\n    return a - b\n"
+
+
+def test_the_edit_of_the_smallest_model_is_committed_and_goes_nowhere_else(scene: Scene) -> None:
+    """As `scripts/try` does it: the form of both answers travels with the requests, each to its own served name."""
+    scene.gateway.box.answers = {SERVED: f"calc.py\n```\n{EDITED}```\n", f"{SERVED}-commit": "feat: add sub"}
+    assert scene.start(scene.launch(*MESSAGE, model="smollm2-135m")).wait(SECONDS) == 0
+    assert scene.strangers() == set()
+    assert (scene.around.repository / "calc.py").read_text() == EDITED
+    assert git(scene, "log", "-1", "--format=%s") == "feat: add sub"
+    edit, message = (asked["body"] for asked in scene.gateway.box.asked if asked["path"].endswith("/completions"))
+    assert (edit["model"], edit["temperature"], edit["max_tokens"]) == (SERVED, 0, 256)
+    assert edit["structured_outputs"] == SMOLLM2_AIDER.extra_body["structured_outputs"]
+    assert (message["model"], message["max_tokens"]) == (f"{SERVED}-commit", 24)
+    assert message["structured_outputs"] == SMOLLM2_AIDER.weak_extra_body["structured_outputs"]
+
+
+def git(scene: Scene, *words: str) -> str:
+    """What git says of the repository."""
+    done = subprocess.run(["git", *words], cwd=scene.around.repository, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def without(launch: Launch, *pinned: str) -> Launch:
+    """The launch without the pins whose value holds one of these words, flag and value."""
+    gone = {number for number, value in enumerate(launch.words) if any(word in value for word in pinned)}
+    kept = [value for number, value in enumerate(launch.words) if number not in gone and number + 1 not in gone]
+    return Launch(kept, launch.environment)
+
+
+PROXIES = ("PROXY", "proxy")
+ENDPOINT = ("model.settings.yml", "OPENAI_BASE_URL")
+
+
+def code_went_to_the_proxy(scene: Scene) -> bool:
+    """Whether the foreign proxy was sent a prompt for the gateway, in clear text."""
+    return any(sent.startswith(b"POST http://127.0.0.1") for sent in scene.proxy.received)
+
+
+def the_dead_proxy_stopped_it(scene: Scene) -> bool:
+    """Whether something was meant for elsewhere, and ended at the port on which nobody listens."""
+    return ("connect", "127.0.0.1", 9) in scene.strangers()
+
+
+def code_went_to_a_stranger(scene: Scene) -> bool:
+    """Whether a prompt was on its way to a host that the repository's files name."""
+    return any(sent.startswith(b"POST http://") and EVIL.encode() in sent for sent in scene.proxy.received)
+
+
+@pytest.mark.parametrize(
+    ("removed", "seen"),
+    [
+        (PROXIES, code_went_to_the_proxy),
+        (ENDPOINT, the_dead_proxy_stopped_it),
+        ((*PROXIES, *ENDPOINT), code_went_to_a_stranger),
+    ],
+    ids=["proxies", "endpoint", "both"],
+)
+def test_without_a_pin_the_recorder_sees_it(
+    scene: Scene, removed: tuple[str, ...], seen: Callable[[Scene], bool]
+) -> None:
+    """The controls: a test that cannot fail proves nothing."""
+    process = scene.start(without(scene.launch(*MESSAGE), *removed))
+    deadline = time.monotonic() + SECONDS
+    while not seen(scene) and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.1)
+    process.kill()  # it would try again for a minute
+    process.wait()
+    assert seen(scene)

@@ -1,0 +1,149 @@
+"""The real Pulumi engine against the API double, where no box has to boot: previews, refusals, crashes."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cloud import TOKEN
+from tests.laptop import Laptop, another_laptop, linode_settings, new_laptop
+
+CREATE = "^/v4/linode/instances$"
+
+
+@pytest.fixture(scope="module")
+def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
+    """A fresh checkout whose cloud keeps records only; arming, which needs a box, gives up at once."""
+    impatient = {"DAYBOX_ARM_SECONDS": "1", "DAYBOX_LANDING_SECONDS": "5"}
+    made = new_laptop(tmp_path_factory.mktemp("paper"), boxes=False, LINODE_TOKEN=TOKEN, **impatient)
+    yield made
+    made.cloud.stop()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_wrong(laptop: Laptop) -> Iterator[None]:
+    laptop.stack = "local"
+    yield
+    laptop.cloud.clear_faults()
+
+
+@pytest.mark.parametrize("stack", ["coder-30b", "coder-32b", "coder-7b", "local"])
+def test_every_shipped_stack_previews_five_resources(laptop: Laptop, stack: str) -> None:
+    laptop.stack = stack
+    if stack != "local":
+        laptop.set(**linode_settings(laptop.cloud))
+    digest = json.loads(laptop.must(f"pulumi preview -s {stack} --json --non-interactive"))
+    made = [step["urn"].rsplit("::", 1)[1] for step in digest["steps"] if step["op"] == "create"]
+    assert {"token", "firewall", "receipt", "box", "watchdog"} <= set(made)
+    assert laptop.instances() == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "fact"),
+    [
+        ("model", "qwen-33b", "stacks/coder-32b/model: 'qwen-33b' is not in the catalog; choose from: smollm2-135m"),
+        ("plan", "g2-gpu-rtx4000a1-s", "needs 27.7 GiB a card, g2-gpu-rtx4000a1-s gives 18.4"),
+        ("sshFrom", "", "stacks/coder-32b/sshFrom: is empty, so nobody could reach the box"),
+        ("colour", "red", "stacks/coder-32b/colour: is no setting of daybox"),
+    ],
+)
+def test_bad_settings_stop_before_anything_is_created(laptop: Laptop, key: str, value: str, fact: str) -> None:
+    laptop.stack = "coder-32b"
+    file = laptop.root / "stacks/Pulumi.coder-32b.yaml"
+    before = file.read_text()
+    laptop.set(**linode_settings(laptop.cloud) | {key: value})
+    said = laptop.up().failed()
+    file.write_text(before)
+    assert fact in said
+    assert laptop.cloud.json("GET", "/networking/firewalls")["data"] == []
+
+
+@pytest.mark.parametrize(
+    ("token", "scopes", "fact"),
+    [
+        ("refused", "", "401"),
+        ("no-firewall", "linodes:read_write events:read_only", "LINODE_TOKEN: lacks the scope firewall:read_write"),
+        ("no-account", "linodes:read_write firewall:read_write events:read_only", "lacks the scope account:read_write"),
+    ],
+)
+def test_a_token_that_cannot_end_a_box_cannot_rent_one(laptop: Laptop, token: str, scopes: str, fact: str) -> None:
+    laptop.stack = "coder-32b"
+    laptop.set(**linode_settings(laptop.cloud))
+    if scopes:
+        laptop.cloud.add_token(token, scopes)
+    said = laptop.run("pulumi up -s coder-32b --yes --non-interactive", LINODE_TOKEN=token).failed()
+    assert fact in said
+    assert laptop.instances() == []
+
+
+def test_a_box_that_cannot_be_armed_is_given_back_and_up_fails(laptop: Laptop) -> None:
+    said = laptop.up().failed()
+    assert "was given back because nothing could have stopped it" in said
+    assert laptop.instances() == []
+    receipt = laptop.destroy().ok().out
+    assert "the account lists nothing of it" in receipt
+
+
+def test_no_capacity_says_so_and_leaves_nothing_that_bills(laptop: Laptop) -> None:
+    laptop.cloud.fault("no-capacity", "POST", CREATE, times=None)
+    assert "not currently available" in laptop.up().failed()
+    assert laptop.instances() == []
+
+
+def test_up_killed_while_the_create_is_in_flight_is_seen_by_tag_and_never_doubled(laptop: Laptop) -> None:
+    """Invariants 1 and 6: the box is in the listing, the next `up` names it, `destroy` does not claim that it is gone."""
+    laptop.cloud.fault("slow", "POST", CREATE, seconds=3)
+    asked = len(laptop.cloud.requests("POST", "/linode/instances"))
+    process = laptop.start("exec pulumi up -s local --yes --non-interactive --skip-preview")
+    wait_for(lambda: len(laptop.cloud.requests("POST", "/linode/instances")) > asked or bool(laptop.instances()))
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    wait_for(lambda: len(laptop.instances()) == 1)
+    [box] = laptop.instances()
+    assert {"daybox", "daybox-stack-local"} <= set(box["tags"])
+    laptop.run("pulumi cancel --yes -s local")
+    assert f"already has box {box['id']}" in laptop.up().failed()
+    assert len(laptop.instances()) == 1
+    assert f"{box['id']}" in laptop.must("fab status --json")
+    assert "still in the account and billing" in laptop.destroy().failed()
+    laptop.must("fab sweep --stack local --yes")
+    laptop.destroy().ok()
+
+
+def wait_for(condition: object, seconds: float = 30) -> None:
+    """Until it holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < deadline, "it never came to that"
+        time.sleep(0.05)
+
+
+def test_two_laptops_at_once_make_one_box_at_most(laptop: Laptop, tmp_path: Path) -> None:
+    """Invariant 6: both list an empty account, both create; the label, unique in the account, lets one through."""
+    laptop.stack = "coder-7b"
+    laptop.set(**linode_settings(laptop.cloud))
+    other = another_laptop(tmp_path, laptop)
+    other.set(**linode_settings(laptop.cloud))
+    asked = len(laptop.cloud.requests("POST", "/linode/instances"))
+    laptop.cloud.fault("slow", "GET", "^/v4/linode/instances$", times=2, seconds=3)
+    both = [one.start("pulumi up -s coder-7b --yes --non-interactive --skip-preview") for one in (laptop, other)]
+    said = [process.communicate()[0] for process in both]
+    answers = [entry["status"] for entry in laptop.cloud.requests("POST", "/linode/instances")[asked:]]
+    assert sum(status == 200 for status in answers) == 1, said
+    assert [process.returncode for process in both] != [0, 0]
+    assert laptop.instances() == []  # what could not be armed here was given back
+    for one in (laptop, other):
+        one.destroy().ok()
+
+
+def test_the_committed_stack_files_hold_no_salt_of_anybodys_passphrase() -> None:
+    root = Path(__file__).resolve().parents[2]
+    shown = subprocess.run(
+        ["git", "grep", "-l", "encryptionsalt", "HEAD", "--", "stacks/"], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert shown.stdout == ""

@@ -1,0 +1,136 @@
+"""A newcomer's laptop for end-to-end tests: a fresh checkout, a state of its own, and the commands as they are typed."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.cloud import Cloud, start_cloud
+
+CHECKOUT = Path(__file__).parents[1]
+NOT_COPIED = shutil.ignore_patterns(".venv", ".git", "__pycache__", ".*_cache")
+SETTINGS = ("LINODE_", "PULUMI_", "DAYBOX_", "HF_")  # of whoever runs the tests: none of it may take part
+
+
+@dataclass
+class Laptop:
+    """One checkout with its own DAYBOX_STATE, and the local cloud it rents from."""
+
+    root: Path
+    cloud: Cloud
+    state: Path
+    stack: str = "local"
+    more: dict[str, str] = field(default_factory=dict)
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """What a fresh login shell has, and nothing of daybox's but where its state and cache are."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
+        cache = {"DAYBOX_CACHE": os.environ["DAYBOX_CACHE"]} if "DAYBOX_CACHE" in os.environ else {}
+        return kept | cache | {"DAYBOX_STATE": str(self.state)} | self.more | more
+
+    def start(self, line: str, cwd: Path | None = None, **more: str) -> subprocess.Popen[str]:
+        """Begin a command line in a bash that has sourced scripts/env; in a process group of its own."""
+        script = f"cd {self.root} && source scripts/env {self.stack} >&2 && cd {cwd or self.root} && {line}"
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            ["bash", "-c", script],
+            env=self.environment(**more),
+            stdin=subprocess.DEVNULL,
+            stdout=pipe,
+            stderr=pipe,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, line: str, cwd: Path | None = None, *, seconds: float = 280, **more: str) -> "Done":
+        """Type a command line and wait for it."""
+        process = self.start(line, cwd, **more)
+        try:
+            out, err = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, 9)
+            out, err = process.communicate()
+            raise AssertionError(f"{line}: not done in {seconds} s\n{out}\n{err}") from None
+        return Done(line, process.returncode, out, err)
+
+    def must(self, line: str, cwd: Path | None = None, **more: str) -> str:
+        """What a command that must succeed prints on stdout."""
+        return self.run(line, cwd, **more).ok().out
+
+    def up(self, *words: str) -> "Done":
+        """`pulumi up` of its stack."""
+        return self.run(" ".join(["pulumi up -s", self.stack, "--yes --non-interactive", *words]))
+
+    def destroy(self) -> "Done":
+        """`pulumi destroy` of its stack."""
+        return self.run(f"pulumi destroy -s {self.stack} --yes --non-interactive")
+
+    def outputs(self) -> dict[str, Any]:
+        """The stack's outputs."""
+        outputs: dict[str, Any] = json.loads(self.must(f"pulumi stack output --json -s {self.stack}"))
+        return outputs
+
+    def set(self, **settings: str) -> None:
+        """`pulumi config set` for each."""
+        for key, value in settings.items():
+            self.must(f"pulumi config set -s {self.stack} daybox:{key} '{value}'")
+
+    def on_box(self, command: str) -> str:
+        """What a command prints on the box, over the pinned ssh."""
+        folder = self.state / "stacks" / self.stack
+        alias = (folder / "known_hosts").read_text().split()[0]
+        words = ["ssh", "-F", str(folder / "ssh_config"), alias, "--", command]
+        return subprocess.run(words, capture_output=True, text=True, check=True, timeout=60).stdout
+
+    def instances(self) -> list[dict[str, Any]]:
+        """What the account lists."""
+        rows: list[dict[str, Any]] = self.cloud.json("GET", "/linode/instances")["data"]
+        return rows
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that has ended."""
+
+    line: str
+    status: int
+    out: str
+    err: str
+
+    def ok(self) -> "Done":
+        """Itself, if it succeeded."""
+        assert self.status == 0, f"{self.line}: {self.status}\n{self.out[-4000:]}\n{self.err[-4000:]}"
+        return self
+
+    def failed(self) -> str:
+        """All it said, if it failed: exit 0 on failure is a fault by itself."""
+        assert self.status != 0, f"{self.line} succeeded:\n{self.out[-4000:]}"
+        return self.out + self.err
+
+
+def new_laptop(folder: Path, *, boxes: bool = True, stack: str = "local", **more: str) -> Laptop:
+    """A fresh checkout in `folder` with a local cloud of its own. boxes: real ones."""
+    cloud = start_cloud(folder, boxes=boxes)
+    return Laptop(checkout(folder), cloud, cloud.state_dir, stack, dict(more))
+
+
+def another_laptop(folder: Path, first: Laptop) -> Laptop:
+    """Somebody else's: its own checkout, state and owner, the same account. It rents from Linode, as far as it knows."""
+    return Laptop(checkout(folder), first.cloud, folder / "state", first.stack, dict(first.more))
+
+
+def checkout(folder: Path) -> Path:
+    """A copy of this checkout, with its libraries."""
+    root = folder / "daybox"
+    shutil.copytree(CHECKOUT, root, ignore=NOT_COPIED)
+    (root / ".venv").symlink_to(CHECKOUT / ".venv")
+    return root
+
+
+def linode_settings(cloud: Cloud) -> Mapping[str, str]:
+    """What a Linode stack needs to be rented from the local cloud."""
+    return {"url": cloud.url, "sshFrom": "198.51.100.0/24"}

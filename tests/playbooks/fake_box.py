@@ -1,0 +1,180 @@
+"""A stand-in for vLLM behind the tunnel, and a thread for it and the gateway: real sockets, real HTTP, no ssh."""
+
+import asyncio
+import json
+import socket
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from aiohttp import web
+
+from playbooks.gateway_app import Gateway
+from playbooks.keys import KeyFile
+from playbooks.tunnel_files import Orders
+from playbooks.tunnel_ssh import State
+from playbooks.usage import UsageFile
+
+T = TypeVar("T")
+
+BOX_KEY = "the-key-of-the-box"
+CLIENT_KEY = "dbx-the-key-of-aider"
+SERVED = "coder"
+WINDOW = 32_768
+PIECES = 5
+USAGE = {"prompt_tokens": 11, "completion_tokens": 7}
+
+
+@dataclass
+class FakeBox:
+    """vLLM as far as clients see it. asked: every request; aborted: those whose client went away."""
+
+    key: str = BOX_KEY
+    answer: str = "ok"
+    answers: dict[str, str] = field(default_factory=dict)  # served name -> answer, where it is another
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    aborted: int = 0
+    die_after: int = PIECES + 1  # the connection breaks after so many pieces of a stream
+    next_piece: threading.Event = field(default_factory=threading.Event)
+
+    def app(self) -> web.Application:
+        """The application; any path and method."""
+        app = web.Application(client_max_size=2**26)
+        app.router.add_route("*", "/{path:.*}", self.reply)
+        return app
+
+    async def reply(self, request: web.Request) -> web.StreamResponse:
+        """One answer, with what was asked written down."""
+        body = json.loads(await request.read() or b"null")
+        self.asked.append({"path": request.path, "headers": dict(request.headers), "body": body})
+        if request.path == "/v1/models":
+            names = (SERVED, f"{SERVED}-commit")
+            return web.json_response({"data": [{"id": name, "max_model_len": WINDOW} for name in names]})
+        if request.headers.get("Authorization") != f"Bearer {self.key}":
+            return web.json_response({"error": "Unauthorized"}, status=401)
+        if body.get("stream"):
+            return await self.stream(request)
+        text = self.answers.get(body.get("model", ""), self.answer)
+        message = {"role": "assistant", "content": text}
+        choices = [{"index": 0, "finish_reason": "stop", "message": message}]
+        return web.json_response({"id": "1", "object": "chat.completion", "choices": choices, "usage": USAGE})
+
+    async def stream(self, request: web.Request) -> web.StreamResponse:
+        """Server-sent events: the answer piece by piece, each when `next_piece` is set (and it stays set)."""
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Access-Control-Allow-Origin": "*"})
+        await response.prepare(request)
+        try:
+            for number in range(PIECES):
+                if number == self.die_after and request.transport:
+                    request.transport.abort()
+                    return response
+                delta = {"index": 0, "delta": {"content": self.answer if number == 0 else ""}, "finish_reason": None}
+                await response.write(event({"choices": [delta]}))
+                while not self.next_piece.is_set():
+                    await asyncio.sleep(0.01)
+            last = {"index": 0, "delta": {}, "finish_reason": "stop"}
+            await response.write(event({"choices": [last], "usage": USAGE}))
+            await response.write(b"data: [DONE]\n\n")
+        except (ConnectionError, asyncio.CancelledError):
+            self.aborted += 1
+            raise
+        return response
+
+
+def event(value: dict[str, Any]) -> bytes:
+    """One server-sent event."""
+    whole = {"id": "1", "object": "chat.completion.chunk", "model": SERVED, **value}
+    return f"data: {json.dumps(whole)}\n\n".encode()
+
+
+class LoopThread:
+    """An event loop in a thread of its own."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self.thread.start()
+
+    def call(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of `work`, run over there."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(20)
+
+    def stop(self) -> None:
+        """End the loop and its thread."""
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
+        self.loop.close()
+
+
+@dataclass
+class GatewayWorld:
+    """A gateway on a free port of loopback with a fake box behind it."""
+
+    port: int
+    state: State
+    box: FakeBox
+    folder: Path
+    usage: UsageFile
+
+    @property
+    def url(self) -> str:
+        """The gateway, without /v1."""
+        return f"http://127.0.0.1:{self.port}"
+
+
+@contextmanager
+def gateway_world(folder: Path, *, up: bool = True) -> Iterator[GatewayWorld]:
+    """A running gateway; its only client key is CLIENT_KEY."""
+    box, state = FakeBox(), State(up=up, word="open" if up else "Connection refused")
+    box.next_piece.set()
+    (folder / "keys.json").write_text(json.dumps({"aider": CLIENT_KEY}))
+    port, usage, thread = free_port(), UsageFile(folder / "usage.json"), LoopThread()
+    orders = Orders("s", "lease-1", 12345678, port, 8000, "daybox-12345678", "", "", "")
+    gateway = Gateway(
+        orders,
+        state,
+        str(folder / "vllm.sock"),
+        keys=KeyFile(folder / "keys.json"),
+        usage=usage,
+        box_key=lambda: BOX_KEY,
+    )
+    stops = [
+        thread.call(serve(box.app(), lambda runner: web.UnixSite(runner, str(folder / "vllm.sock")))),
+        thread.call(serve(gateway.app(), lambda runner: web.TCPSite(runner, "127.0.0.1", port))),
+    ]
+    try:
+        yield GatewayWorld(port, state, box, folder, usage)
+    finally:
+        box.next_piece.set()
+        for stop in reversed(stops):
+            thread.call(stop())
+        thread.stop()
+
+
+async def serve(
+    app: web.Application, site: Callable[[web.AppRunner], web.BaseSite]
+) -> Callable[[], Coroutine[Any, Any, None]]:
+    """Serve `app`; returns what ends it."""
+    runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.2)
+    await runner.setup()
+    await site(runner).start()
+    return runner.cleanup
+
+
+def free_port() -> int:
+    """A port that nobody holds now."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+async def eventually(happened: Callable[[], bool], seconds: float = 3.0) -> bool:
+    """Whether it happened within `seconds`."""
+    for _ in range(int(seconds / 0.02)):
+        if happened():
+            return True
+        await asyncio.sleep(0.02)
+    return happened()

@@ -1,0 +1,224 @@
+"""bootstrap: what it decides to do, and how it ends."""
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from playbooks import bootstrap, converge, stage_table
+from playbooks.bootstrap import make_ready
+from playbooks.converge import Changes
+from playbooks.follow import Seen
+from playbooks.report import Report, WatchdogReport
+from playbooks.stages import Event, fold
+from stacks.bundle import Bundle, File
+from stacks.errors import BoxError, ConfigError, NotReadyError
+from stacks.ssh import REACH_HINT
+from tests.playbooks.pretend_box import BOOT, BOX, NEXT_BOOT, began, ended, ran, whole_run
+
+BUNDLE = Bundle((File("/opt/daybox/compose.yaml", 0o644, "x"),))
+READY = Report(BOOT, BUNDLE.sha256, tuple(whole_run()), WatchdogReport(True, None, None, ""), ready=True)
+SETTINGS: Any = SimpleNamespace(
+    served_name=BOX.served_name,
+    ready_minutes=60.0,
+    model=SimpleNamespace(name="smollm2-135m"),
+    cloud=SimpleNamespace(token="daybox-local"),
+)
+
+
+class Story:
+    """A box whose answers are given, and what was done to it."""
+
+    def __init__(self, report: Report | None, seen: Sequence[Seen] = ()) -> None:
+        self.report, self.seen, self.done = report, list(seen), list[str]()
+        self.differ: tuple[str, ...] = ()
+
+    def follow(self, _target: object) -> Iterator[Seen]:
+        yield from self.seen
+
+    def bring(self, _target: object, fresh: Sequence[File], changes: Changes) -> int:
+        self.done.append(f"brought {len(fresh)}, again {' '.join(changes.stages)}".rstrip())
+        return len(self.report.events) if self.report else 0
+
+    def let_go_on(self, _target: object) -> int:
+        self.done.append("started")
+        return len(self.report.events) if self.report else 0
+
+
+@pytest.fixture
+def tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Story], Story]:
+    """Puts a story in the place of the box."""
+    monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
+
+    def install(story: Story) -> Story:
+        monkeypatch.setattr(bootstrap, "find_settings", lambda _stack: SETTINGS)
+        monkeypatch.setattr("stacks.bundle.bundle_for", lambda _settings: BUNDLE)
+        monkeypatch.setattr(bootstrap, "read_report", lambda _target: story.report)
+        monkeypatch.setattr(bootstrap, "follow", story.follow)
+        monkeypatch.setattr(bootstrap, "last_lines", lambda _target, stage: f"the log of {stage}")
+        monkeypatch.setattr(converge, "differences", lambda _t, files: [f for f in files if f.path in story.differ])
+        monkeypatch.setattr(converge, "bring", story.bring)
+        monkeypatch.setattr(converge, "let_go_on", story.let_go_on)
+        return story
+
+    return install
+
+
+def seen(*events: Event, boot: str = BOOT) -> Seen:
+    return Seen(boot, tuple(events), connected=True)
+
+
+def test_a_ready_box_is_left_alone(tell: Callable[[Story], Story], capsys: pytest.CaptureFixture[str]) -> None:
+    story = tell(Story(READY))
+    stage_table.keep(BOX, fold(READY.events, BOOT))
+    make_ready(BOX)
+    assert story.done == []
+    assert capsys.readouterr().out == "local: ready; nothing to do\n"
+
+
+def test_a_box_that_made_itself_ready_shows_its_table_once(
+    tell: Callable[[Story], Story], capsys: pytest.CaptureFixture[str]
+) -> None:
+    tell(Story(READY))
+    make_ready(BOX)
+    assert "longest chain docker > image > vllm > ready: 15.0 s" in " ".join(capsys.readouterr().out.split())
+    make_ready(BOX)
+    assert capsys.readouterr().out == "local: ready; nothing to do\n"
+
+
+def test_a_box_on_its_way_is_followed(tell: Callable[[Story], Story]) -> None:
+    begun = whole_run()[:5]
+    story = tell(Story(replace(READY, events=tuple(begun), ready=False), [seen(*begun), seen(*whole_run())]))
+    make_ready(BOX)
+    assert story.done == ["started"]
+    assert stage_table.record_file(BOX).is_file()
+
+
+def test_another_bundle_is_brought_and_what_it_concerns_begins_again(
+    tell: Callable[[Story], Story], capsys: pytest.CaptureFixture[str]
+) -> None:
+    again = [*whole_run(), *ran("vllm", 2000, 2001), *ran("ready", 2001, 2003)]
+    story = tell(Story(replace(READY, bundle="another"), [seen(*whole_run()), seen(*again)]))
+    story.differ = ("/opt/daybox/compose.yaml", "/opt/daybox/bundle.sha256")
+    make_ready(BOX)
+    assert story.done == ["brought 2, again vllm ready"]
+    assert "bundle: 2 files differ; beginning again: vllm, ready" in capsys.readouterr().err
+
+
+def test_files_that_no_stage_reads_are_brought_and_that_is_all(tell: Callable[[Story], Story]) -> None:
+    story = tell(Story(replace(READY, bundle="another")))
+    story.differ = ("/opt/daybox/bundle.sha256",)
+    make_ready(BOX)
+    assert story.done == ["brought 1, again"]
+
+
+def test_a_box_without_a_bundle_gets_it_and_is_started(tell: Callable[[Story], Story]) -> None:
+    story = tell(Story(None, [seen(*whole_run())]))
+    story.differ = ("/opt/daybox/compose.yaml", "/opt/daybox/bundle.sha256")
+    make_ready(BOX)
+    assert story.done == ["brought 2, again vllm ready"]
+
+
+def test_the_end_of_an_earlier_run_is_not_taken_for_this_ones(tell: Callable[[Story], Story]) -> None:
+    """A rebooted box: it was ready, is not, and will be."""
+    after = whole_run(NEXT_BOOT, 5000)
+    report = replace(READY, boot=NEXT_BOOT, ready=False)
+    tell(Story(report, [seen(*whole_run(), boot=NEXT_BOOT), seen(*whole_run(), *after, boot=NEXT_BOOT)]))
+    make_ready(BOX)
+
+
+def test_a_stage_that_fails_is_named_with_its_word_and_its_log(
+    tell: Callable[[Story], Story], capsys: pytest.CaptureFixture[str]
+) -> None:
+    events = [began("weights", 1), ended("weights", 2, "failed", "the disk of /var/lib/daybox is full")]
+    tell(Story(replace(READY, events=(), ready=False), [seen(*events)]))
+    with pytest.raises(BoxError) as caught:
+        make_ready(BOX)
+    assert caught.value.fact == "box/weights: the disk of /var/lib/daybox is full"
+    assert caught.value.hint == "the whole log: fab logs --of bootstrap; go on, once mended: fab bootstrap"
+    assert "the log of weights" in capsys.readouterr().err
+
+
+def test_what_failed_before_gets_another_chance(tell: Callable[[Story], Story]) -> None:
+    failed = ran("docker", 1, 2, "failed")
+    story = tell(Story(replace(READY, events=tuple(failed), ready=False), [seen(*failed), seen(*failed, *whole_run())]))
+    make_ready(BOX)
+    assert story.done == ["started"]
+
+
+def test_a_box_that_takes_too_long_is_not_ready(
+    tell: Callable[[Story], Story], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late: Any = SimpleNamespace(**vars(SETTINGS) | {"ready_minutes": 0.0})
+    tell(Story(replace(READY, events=(), ready=False), [seen(began("weights", 1))]))
+    monkeypatch.setattr(bootstrap, "find_settings", lambda _stack: late)
+    with pytest.raises(NotReadyError) as caught:
+        make_ready(BOX)
+    assert caught.value.fact.startswith(
+        "box/daybox-12345678: not ready after 0 minutes: watchdog is waiting, driver is waiting, docker is waiting, "
+        "image is waiting, weights is running"
+    )
+
+
+def test_settings_that_up_has_not_seen_are_refused(
+    tell: Callable[[Story], Story], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other: Any = SimpleNamespace(**vars(SETTINGS) | {"served_name": "x", "model": SimpleNamespace(name="coder-7b")})
+    story = tell(Story(READY))
+    monkeypatch.setattr(bootstrap, "find_settings", lambda _stack: other)
+    with pytest.raises(ConfigError) as caught:
+        make_ready(BOX)
+    assert caught.value.line() == (
+        "stacks/local/model: says coder-7b, but `up` was run with smollm2-135m; pulumi up -s local"
+    )
+    assert story.done == []
+
+
+def test_a_silent_box_that_the_account_does_not_have_is_not_waited_for(
+    tell: Callable[[Story], Story], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(_target: object) -> None:
+        raise BoxError("box/daybox-12345678: not reached", hint=REACH_HINT)
+
+    tell(Story(READY))
+    monkeypatch.setattr(bootstrap, "read_report", silent)
+    monkeypatch.setattr("playbooks.presence.is_gone", lambda _account, _id: True)
+    with pytest.raises(BoxError, match="the account has no such box any more"):
+        make_ready(BOX)
+
+
+def test_systemd_is_asked_when_a_box_says_nothing_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("playbooks.bootstrap.time.monotonic", lambda: clock[0])
+    quiet, still = bootstrap.Quiet(), seen(began("image", 1))
+    assert not quiet.too_long(still)
+    clock[0] = bootstrap.QUIET_SECONDS
+    assert quiet.too_long(still)
+    assert not quiet.too_long(still)  # and then not again for as long
+
+
+def test_an_event_or_a_lost_connection_is_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("playbooks.bootstrap.time.monotonic", lambda: clock[0])
+    quiet = bootstrap.Quiet()
+    clock[0] = 100
+    assert not quiet.too_long(seen(began("image", 1)))
+    clock[0] = 200
+    assert not quiet.too_long(replace(seen(began("image", 1)), connected=False))
+
+
+def test_a_stage_that_systemd_gave_up_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "daybox-image.service loaded failed failed daybox: vLLM's image\n"
+    monkeypatch.setattr(bootstrap, "run", lambda _target, _command: SimpleNamespace(stdout=said))
+    monkeypatch.setattr(bootstrap, "say", io.StringIO().write)
+    with pytest.raises(BoxError, match="box/image: systemd gave it up"):
+        bootstrap.raise_if_given_up(Any)  # type: ignore[arg-type]
+
+
+def test_nothing_given_up_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "run", lambda _target, _command: SimpleNamespace(stdout=""))
+    bootstrap.raise_if_given_up(Any)  # type: ignore[arg-type]

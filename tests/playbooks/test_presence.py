@@ -1,0 +1,52 @@
+"""Whether a box is there, as a real API says it: `gone` needs two witnesses."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from playbooks.presence import is_gone, presence
+from stacks.account import Account
+from stacks.errors import CloudError
+from tests.cloud import TOKEN, Cloud, start_cloud
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    running = start_cloud(tmp_path_factory.mktemp("cloud"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def account(cloud: Cloud) -> Iterator[Account]:
+    yield Account(cloud.url, TOKEN)
+    cloud.clear_faults()
+
+
+@pytest.fixture(scope="module")
+def box_id(cloud: Cloud) -> int:
+    return int(cloud.create("daybox-there")["id"])
+
+
+def test_a_listed_box_is_up(account: Account, box_id: int) -> None:
+    assert presence(account, account.instances(), box_id) == "up"
+
+
+def test_a_box_that_is_neither_listed_nor_known_is_gone(account: Account) -> None:
+    assert is_gone(account, 1)
+
+
+def test_a_false_404_alone_does_not_make_it_gone(cloud: Cloud, account: Account, box_id: int) -> None:
+    cloud.fault("false-404", "GET", f"^/v4/linode/instances/{box_id}$")
+    assert not is_gone(account, box_id)
+
+
+def test_a_list_that_lacks_it_alone_does_not_make_it_gone(account: Account, box_id: int) -> None:
+    assert presence(account, [], box_id) == "unknown"
+
+
+@pytest.mark.parametrize("fault", ["server-error", "expired-token"])
+def test_an_account_that_does_not_answer_is_an_error(cloud: Cloud, account: Account, box_id: int, fault: str) -> None:
+    cloud.fault(fault, "GET", "^/v4/linode/instances", times=None)
+    with pytest.raises(CloudError):
+        is_gone(account, box_id)

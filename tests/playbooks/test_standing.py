@@ -1,0 +1,129 @@
+"""One row of status: what is not known is null, and a box nobody declared is named as such."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from playbooks.report import Report, WatchdogReport
+from playbooks.standing import Standing, declared, lease_start, listed_only, merged, stack_of, strays
+from stacks.account import Instance
+from tests.playbooks.pretend_box import BOX
+
+NOW = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)  # 2.5 h into the lease of BOX
+TAGS = ("daybox", "daybox-stack-coder-7b", "daybox-lease-20261121t100000z-beef", "daybox-until-20261121t200000z")
+STRAY = Instance(7, "daybox-coder-7b", "running", "2026-11-21T10:00:00", "g2", "us-ord", "198.51.100.6", TAGS)
+REPORT = Report("boot", "b", (), WatchdogReport(True, 1_795_000_000.0, 1.25, "the lease has ended"), ready=True)
+
+
+def stray(**other: object) -> Instance:
+    values: dict[str, Any] = vars(STRAY) | other
+    return Instance(**values)
+
+
+def test_the_row_of_a_box_that_is_up_has_every_figure() -> None:
+    standing = Standing(**vars(declared(BOX, "up")) | {"report": REPORT, "tunnel_port": 18_001, "tunnel_alive": True})
+    assert standing.row(NOW) == {
+        "stack": "local",
+        "state": "up",
+        "held": True,
+        "lease": "20261121t080000z-abcd",
+        "box": {"id": 12345678, "ip": "127.0.0.1", "plan": "local-cpu", "region": "local"},
+        "age_hours": 2.5,
+        "billed_hours": 3,
+        "usd": 0.3,
+        "idle_minutes": 1.25,
+        "dies_at": "2026-11-21T18:00:00Z",
+        "next_end": {"at": "2026-11-18T11:06:40Z", "why": "the lease has ended"},
+        "armed": True,
+        "ready": True,
+        "tunnel": {"port": 18_001, "alive": True},
+        "word": "",
+    }
+
+
+@pytest.mark.parametrize("key", ["idle_minutes", "next_end", "armed", "ready"])
+def test_of_a_box_that_does_not_answer_is_unknown(key: str) -> None:
+    assert declared(BOX, "up").row(NOW)[key] is None
+
+
+def test_an_unknown_price_is_null_and_never_nought() -> None:
+    assert Standing(**vars(declared(BOX, "up")) | {"usd_per_hour": None}).row(NOW)["usd"] is None
+
+
+@pytest.mark.parametrize("key", ["lease", "box", "age_hours", "billed_hours", "usd", "dies_at", "armed", "ready"])
+def test_of_a_stack_that_is_down_there_is_no(key: str) -> None:
+    assert Standing("local", "down").row(NOW)[key] is None
+
+
+def test_a_box_that_is_gone_costs_what_it_lived() -> None:
+    ended = datetime(2026, 11, 21, 9, 10, tzinfo=UTC)
+    row = declared(BOX, "gone", until=ended).row(NOW)
+    assert (row["age_hours"], row["billed_hours"], row["usd"]) == (1.167, 2, 0.2)
+
+
+def test_what_a_box_cost_that_went_nobody_knows_when_is_unknown() -> None:
+    row = declared(BOX, "gone").row(NOW)
+    assert (row["age_hours"], row["billed_hours"], row["usd"]) == (None, None, None)
+
+
+def test_a_box_that_no_state_knows_is_named_with_how_to_end_it() -> None:
+    row = listed_only(STRAY, held=False, usd_per_hour=1.05).row(NOW)
+    assert (row["stack"], row["state"], row["held"], row["lease"]) == ("coder-7b", "up", False, "20261121t100000z-beef")
+    assert (row["billed_hours"], row["usd"], row["dies_at"]) == (1, 1.05, "2026-11-21T20:00:00Z")
+    assert row["word"] == (
+        "it bills, and its `up` did not finish: no state knows it: `fab sweep --stack coder-7b` ends it"
+    )
+
+
+def test_a_box_of_an_unfinished_up_that_the_state_holds_is_ended_by_destroy() -> None:
+    word = listed_only(STRAY, held=True, usd_per_hour=None).word
+    assert word == "it bills, and its `up` did not finish: `pulumi destroy -s coder-7b` ends it"
+
+
+def test_a_box_that_was_never_armed_has_no_known_end() -> None:
+    assert listed_only(stray(tags=TAGS[:2]), held=False, usd_per_hour=None).row(NOW)["dies_at"] is None
+
+
+@pytest.mark.parametrize(
+    ("instance", "stack"),
+    [
+        (STRAY, "coder-7b"),
+        (stray(tags=()), "coder-7b"),
+        (stray(label="mine", tags=()), None),
+        (stray(label="x", tags=("daybox-stack-y",)), "y"),
+    ],
+)
+def test_a_listed_box_is_of_the_stack(instance: Instance, stack: str | None) -> None:
+    assert stack_of(instance) == stack
+
+
+def test_what_is_not_dayboxs_is_no_stray() -> None:
+    assert strays([stray(label="blog", tags=("web",))], []) == []
+
+
+def test_what_a_stack_declares_is_no_stray() -> None:
+    assert strays([STRAY], [STRAY.id]) == []
+
+
+@pytest.mark.parametrize("instance", [STRAY, stray(tags=()), stray(label="renamed")], ids=["both", "label", "tag"])
+def test_a_stray_is_known_by_tag_or_label(instance: Instance) -> None:
+    assert strays([instance], [5]) == [instance]
+
+
+def test_a_killed_up_is_shown_by_its_box_and_not_as_down() -> None:
+    found = listed_only(STRAY, held=False, usd_per_hour=None)
+    assert merged([Standing("coder-7b", "down"), Standing("local", "down")], [found]) == [
+        found,
+        Standing("local", "down"),
+    ]
+
+
+def test_a_second_box_beside_the_declared_one_is_shown_beside_it() -> None:
+    own, other = declared(BOX, "up"), listed_only(stray(tags=("daybox-stack-local",)), held=False, usd_per_hour=None)
+    assert merged([own], [other]) == [other, own]
+
+
+@pytest.mark.parametrize("lease", ["", "x", "20261121-abcd"])
+def test_an_id_of_another_form_tells_no_start(lease: str) -> None:
+    assert lease_start(lease) is None

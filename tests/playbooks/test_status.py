@@ -1,0 +1,213 @@
+"""status against a real API: every box is shown, and nothing is called gone that is not."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from playbooks import status
+from playbooks.standing import Standing
+from stacks.box import Box
+from stacks.errors import BoxError, ConfigError, UsageError
+from stacks.ssh import REACH_HINT
+from tests.cloud import Cloud, start_cloud
+from tests.playbooks.pretend_box import BOX
+from tests.playbooks.test_standing import REPORT
+
+UNREACHED = BoxError("box/daybox-7: not reached at 198.51.100.6 port 22", hint=REACH_HINT)
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    running = start_cloud(tmp_path_factory.mktemp("cloud"))
+    yield running
+    running.stop()
+
+
+class Laptop:
+    """What Pulumi and the boxes say, given; the account is real."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+        self.stacks: dict[str, Box | None] = {}
+        self.rows: dict[str, dict[str, Any]] = {}
+        self.held: list[int] = []
+        self.answer: Any = REPORT
+
+    def has(self, stack: str, box: Box | None = None, **row: object) -> None:
+        """A stack of this laptop; `row`: more of its row in `pulumi stack ls`."""
+        self.stacks[stack] = box
+        self.rows[stack] = {"name": stack, "resourceCount": 9 if box else None, **row}
+
+    def box(self, stack: str, instance_id: int) -> Box:
+        """A box of `stack` in this cloud, as `up` would export it."""
+        return replace(BOX, stack=stack, api_url=self.cloud.url, instance_id=instance_id)
+
+    def report(self, *_: object, **__: object) -> Any:  # noqa: ANN401
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@pytest.fixture
+def laptop(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Laptop]:
+    monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
+    monkeypatch.delenv("LINODE_TOKEN", raising=False)
+    found = Laptop(cloud)
+    settings: Any = SimpleNamespace(cloud=SimpleNamespace(token="daybox-local"), api_url=cloud.url)
+    monkeypatch.setattr(status, "all_stacks", lambda: list(found.rows.values()))
+    monkeypatch.setattr(status, "box_of", found.stacks.get)
+    monkeypatch.setattr(status, "find_settings", lambda _stack: settings)
+    monkeypatch.setattr(status, "read_report", found.report)
+    monkeypatch.setattr(status, "held_by_state", lambda _stack: found.held)
+    yield found
+    cloud.clear_faults()
+    for row in cloud.json("GET", "/linode/instances")["data"]:
+        cloud.call("DELETE", f"/linode/instances/{row['id']}")
+
+
+def only(laptop: Laptop) -> Standing:
+    """The one row there is."""
+    (found,) = status.standings(None)
+    return found
+
+
+def rented(laptop: Laptop, stack: str = "local", **more: object) -> int:
+    """The id of a box in the account, tagged as `up` tags it."""
+    tags = ["daybox", f"daybox-stack-{stack}", "daybox-lease-20261121t080000z-abcd"]
+    return int(laptop.cloud.create(f"daybox-{stack}", tags=tags, **more)["id"])
+
+
+def test_a_box_that_is_there_and_answers_is_up(laptop: Laptop) -> None:
+    laptop.has("local", laptop.box("local", rented(laptop)))
+    found = only(laptop)
+    assert (found.state, found.held, found.report, found.word) == ("up", True, REPORT, "")
+
+
+def test_a_box_that_does_not_answer_is_up_all_the_same_and_says_why_no_more_is_known(laptop: Laptop) -> None:
+    laptop.has("local", laptop.box("local", rented(laptop)))
+    laptop.answer = UNREACHED
+    found = only(laptop)
+    assert (found.state, found.word) == ("up", UNREACHED.fact)
+
+
+def test_a_box_without_a_bundle_says_what_to_do(laptop: Laptop) -> None:
+    laptop.has("local", laptop.box("local", rented(laptop)))
+    laptop.answer = None
+    assert only(laptop).word == "it has no bundle yet: fab bootstrap --stack local"
+
+
+def test_a_box_that_deleted_itself_is_gone_and_cost_what_it_lived(laptop: Laptop) -> None:
+    box = laptop.box("local", rented(laptop))
+    laptop.cloud.call("DELETE", f"/linode/instances/{box.instance_id}")
+    laptop.has("local", box)
+    found = only(laptop)
+    assert (found.state, found.until is not None) == ("gone", True)
+    assert found.word == "the account has no such box any more; the rest goes with `pulumi destroy -s local`"
+
+
+@pytest.mark.parametrize("fault", ["server-error", "expired-token"])
+def test_an_account_that_cannot_be_read_makes_it_unknown_with_the_reason(laptop: Laptop, fault: str) -> None:
+    laptop.has("local", laptop.box("local", rented(laptop)))
+    laptop.answer = UNREACHED
+    laptop.cloud.fault(fault, "GET", "^/v4/linode/instances", times=None)
+    found = only(laptop)
+    assert found.state == "unknown"
+    assert found.word.startswith("cloud: /linode/instances")
+
+
+def test_a_cloud_that_does_not_run_makes_it_unknown(laptop: Laptop) -> None:
+    laptop.has("local", replace(laptop.box("local", 7), api_url="http://127.0.0.1:9"))
+    laptop.answer = UNREACHED
+    found = only(laptop)
+    assert found.state == "unknown" and "does not answer" in found.word
+
+
+def test_without_a_token_a_rented_box_is_unknown_and_never_gone(laptop: Laptop) -> None:
+    laptop.has("coder-30b", replace(laptop.box("coder-30b", 7), cloud="linode"))
+    found = only(laptop)
+    assert (found.state, found.word) == ("unknown", "LINODE_TOKEN: is not set")
+
+
+def test_a_stack_without_a_box_is_down(laptop: Laptop) -> None:
+    laptop.has("local", lastUpdate="2026-11-20T08:00:00Z")
+    assert only(laptop) == Standing("local", "down")
+
+
+def test_what_a_failed_up_left_is_said(laptop: Laptop) -> None:
+    laptop.has("local", resourceCount=4)
+    assert only(laptop).word == "4 resources are left of it: pulumi destroy -s local"
+
+
+def unreadable(_stack: str) -> Any:  # noqa: ANN401
+    raise ConfigError("stacks/local/url: the local cloud is not running", hint="source scripts/env local")
+
+
+def test_a_stack_that_was_up_once_is_unknown_while_its_account_cannot_be_asked(
+    laptop: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last `up` may have been killed after the create."""
+    monkeypatch.setattr(status, "find_settings", unreadable)
+    laptop.has("local", lastUpdate="2026-11-20T08:00:00Z")
+    assert only(laptop) == Standing("local", "unknown", word="stacks/local/url: the local cloud is not running")
+
+
+def test_a_stack_that_was_never_up_is_down_without_asking(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(status, "find_settings", unreadable)
+    laptop.has("local")
+    assert only(laptop) == Standing("local", "down")
+
+
+def test_the_box_of_a_killed_up_is_shown_by_its_tag(laptop: Laptop) -> None:
+    instance_id = rented(laptop)
+    laptop.has("local")
+    found = only(laptop)
+    assert (found.stack, found.state, found.held, found.instance_id) == ("local", "up", False, instance_id)
+    assert found.usd_per_hour == 0.1  # the live price of its plan
+
+
+def test_a_box_of_another_laptops_stack_is_shown_too(laptop: Laptop) -> None:
+    rented(laptop, "elsewhere")
+    laptop.has("local")
+    assert [(one.stack, one.state) for one in status.standings(None)] == [("elsewhere", "up"), ("local", "down")]
+
+
+def test_a_box_of_an_unfinished_up_that_the_state_holds_is_marked_so(laptop: Laptop) -> None:
+    laptop.held = [rented(laptop)]
+    laptop.has("local", resourceCount=4)
+    assert only(laptop).held
+
+
+def test_what_is_not_ours_in_the_account_is_not_shown(laptop: Laptop) -> None:
+    laptop.cloud.create("blog", tags=["web"])
+    laptop.has("local")
+    assert only(laptop) == Standing("local", "down")
+
+
+def test_one_stack_can_be_asked_for(laptop: Laptop) -> None:
+    laptop.has("local")
+    laptop.has("coder-7b")
+    assert [one.stack for one in status.standings("coder-7b")] == ["coder-7b"]
+
+
+def test_a_stack_that_nobody_knows_is_refused_with_the_choices(laptop: Laptop) -> None:
+    laptop.has("local")
+    with pytest.raises(UsageError) as caught:
+        status.standings("lokal")
+    assert caught.value.line() == "stacks/lokal: there is no such stack; choose from: local"
+
+
+def test_json_is_a_list_of_rows_and_nothing_else(laptop: Laptop, capsys: pytest.CaptureFixture[str]) -> None:
+    laptop.has("local")
+    status.status.body(None, json=True)
+    assert [row["state"] for row in json.loads(capsys.readouterr().out)] == ["down"]
+
+
+def test_people_get_a_table(laptop: Laptop, capsys: pytest.CaptureFixture[str]) -> None:
+    laptop.has("local")
+    status.status.body(None)
+    assert [line.split() for line in capsys.readouterr().out.splitlines()][1] == ["local", "down"]

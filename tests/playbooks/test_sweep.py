@@ -1,0 +1,64 @@
+"""The sweep: ends by the account's own list, and never another owner's before its end."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from playbooks.sweep import end, may_end, sweepable
+from stacks.account import Account, Instance
+from stacks.errors import CloudError
+from stacks.lease import Lease
+from tests.cloud import TOKEN, Cloud, start_cloud
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+LATER, EARLIER = NOW + timedelta(hours=1), NOW - timedelta(hours=1)
+LEASE = Lease("20261121t080000z-ab12", "coder-32b", "me")
+
+
+def box(until: datetime, owner: str = "me") -> Instance:
+    """A listed box of stack coder-32b."""
+    tags = tuple(Lease(LEASE.id, LEASE.stack, owner).tags_until(until))
+    return Instance(7, LEASE.label, "running", "2026-11-21T08:00:05", "g2", "us-ord", "192.0.2.1", tags)
+
+
+def test_a_box_past_its_end_may_be_ended_by_anybody() -> None:
+    assert may_end(box(EARLIER, owner="somebody"), "me", None, NOW)
+
+
+def test_a_living_box_is_left_alone_unless_its_stack_is_named() -> None:
+    assert not may_end(box(LATER), "me", None, NOW)
+    assert may_end(box(LATER), "me", "coder-32b", NOW)
+
+
+def test_another_owners_box_is_never_touched_before_its_end() -> None:
+    assert not may_end(box(LATER, owner="somebody"), "me", "coder-32b", NOW)
+
+
+def test_another_stacks_box_is_not_meant() -> None:
+    assert not may_end(box(EARLIER), "me", "local", NOW)
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    running = start_cloud(tmp_path_factory.mktemp("cloud"))
+    yield running
+    running.stop()
+
+
+def test_a_half_made_box_is_found_by_its_tags_and_ended(cloud: Cloud, tmp_path: Path) -> None:
+    made = cloud.create(LEASE.label, tags=LEASE.tags_until(LATER))["id"]
+    account = Account(cloud.url, TOKEN)
+    assert [found.id for found in sweepable(account, "me", "coder-32b", NOW)] == [made]
+    end(account, made)
+    assert account.instances() == []
+
+
+def test_a_delete_that_did_not_succeed_is_not_called_ended(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("playbooks.sweep.PROVE_SECONDS", 0.1)
+    made = cloud.create("daybox-stuck", tags=LEASE.tags_until(LATER))["id"]
+    account = Account(cloud.url, TOKEN)
+    monkeypatch.setattr(account, "delete_instance", lambda _: None)
+    with pytest.raises(CloudError, match="still there, and bills"):
+        end(account, made)

@@ -1,0 +1,320 @@
+"""`fab tunnel` with the gateway's real process, a real ssh and sshd, and a stand-in for vLLM behind it."""
+
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from playbooks import bootstrap, gateway_process, tunnel
+from playbooks.endpoint import Endpoint
+from playbooks.gateway_process import gateway_environment, orders_for, start_words
+from playbooks.keys import client_key
+from playbooks.report import Report, WatchdogReport
+from playbooks.tunnel import close_for, open_for, tunnel_meant
+from playbooks.tunnel_files import Orders, box_key_file, living_pid, read_orders, tunnel_dir
+from playbooks.tunnel_ssh import WRONG_KEY_WORD
+from playbooks.tunnel_status import open_tunnels, status_line, tunnel_row
+from stacks.box import Box
+from stacks.errors import BoxError, ModelError, UsageError
+from stacks.ssh import REACH_HINT, Target, prepare
+from tests.playbooks.fake_box import BOX_KEY, SERVED, FakeBox, LoopThread, free_port, serve
+from tests.playbooks.own_sshd import SSHD, OwnSshd, descendants, own_sshd
+
+needs_sshd = pytest.mark.skipif(not SSHD, reason="no sshd on this machine: apt-get install openssh-server")
+READY = Report("boot", "bundle", (), WatchdogReport(True, None, None, ""), ready=True)
+
+
+@dataclass
+class World:
+    """A box whose sshd and vLLM are this machine's own."""
+
+    box: Box
+    sshd: OwnSshd
+    vllm: FakeBox
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return Endpoint(self.box.port, client_key(self.box.stack, "test"))
+
+    def gateway_pid(self) -> int:
+        pid = living_pid(tunnel_dir(self.box.stack))
+        assert pid is not None
+        return pid
+
+    def ssh_pid(self) -> int:
+        return next(pid for pid in descendants(self.gateway_pid()) if program(pid) == "ssh")
+
+
+def program(pid: int) -> str:
+    return Path(f"/proc/{pid}/comm").read_text().strip()
+
+
+def within(seconds: float, happened: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + seconds
+    while not happened() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return happened()
+
+
+def a_box(port: int, sshd: OwnSshd) -> Box:
+    """A box of stack `s` on this machine."""
+    numbers: dict[str, Any] = {"instance_id": 12345678, "usd_per_hour": None, "port": port, "idle_minutes": 30}
+    texts = {field: "" for field in Box.__dataclass_fields__ if field not in numbers}
+    return Box(
+        **texts
+        | numbers
+        | {
+            "stack": "s",
+            "lease": "lease-1",
+            "cloud": "linode",
+            "api_url": "http://127.0.0.1:9",
+            "address": "127.0.0.1",
+            "served_name": SERVED,
+            "host_key": sshd.host_key,
+            "login_key": str(sshd.login_key),
+        }
+    )
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """Everything real but the box: its port 22, its key file and its report are found on this machine."""
+    monkeypatch.setenv("DAYBOX_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("LINODE_TOKEN", "the-planted-token")
+    (tmp_path / "vllm-key").write_text(BOX_KEY + "\n")
+    monkeypatch.setattr(gateway_process, "read_vllm_key", lambda: f"cat {tmp_path}/vllm-key")
+    monkeypatch.setattr(tunnel, "read_report", lambda target: READY)
+    vllm, thread, vllm_port = FakeBox(), LoopThread(), free_port()
+    monkeypatch.setattr(gateway_process, "BOX_PORT", vllm_port)
+    stop = thread.call(serve(vllm.app(), lambda runner: web.TCPSite(runner, "127.0.0.1", vllm_port)))
+    with own_sshd(tmp_path / "sshd") as sshd:
+
+        def target_of(box: Box) -> Target:
+            keys = (box.host_key,)
+            return prepare(Target(box.stack, box.address, box.alias, Path(box.login_key), keys, sshd.port))
+
+        monkeypatch.setattr(tunnel, "box_target", target_of)
+        try:
+            yield World(a_box(free_port(), sshd), sshd, vllm)
+        finally:
+            close_for("s")
+    thread.call(stop())
+    thread.stop()
+
+
+@needs_sshd
+def test_opening_proves_one_completion_and_a_second_time_changes_nothing(world: World) -> None:
+    first = open_for(world.box)
+    assert first.startswith(f"tunnel: open, http://127.0.0.1:{world.box.port}/v1 serves coder; a completion took ")
+    pid, asked = world.gateway_pid(), len(world.vllm.asked)
+    started = time.monotonic()
+    assert open_for(world.box) == f"tunnel: already open, http://127.0.0.1:{world.box.port}/v1"
+    assert time.monotonic() - started < 1
+    assert (world.gateway_pid(), world.vllm.asked[asked:][0]["path"]) == (pid, "/v1/models")
+
+
+@needs_sshd
+def test_closing_frees_the_port_ends_ssh_and_forgets_the_key(world: World) -> None:
+    open_for(world.box)
+    pids = (world.gateway_pid(), world.ssh_pid())
+    assert box_key_file("s").stat().st_mode & 0o777 == 0o600
+    assert close_for("s")
+    assert [pid for pid in pids if is_running(pid)] == []
+    assert not box_key_file("s").exists()
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", world.box.port))
+    assert not close_for("s")
+
+
+def is_running(pid: int) -> bool:
+    """Whether it runs; one that ended and was not waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@needs_sshd
+def test_a_killed_ssh_comes_back_and_meanwhile_the_port_answers_503_and_cannot_be_taken(world: World) -> None:
+    open_for(world.box)
+    world.sshd.stop()  # so that it stays down long enough to look
+    assert within(3, lambda: not tunnel_row("s")["alive"])
+    assert world.endpoint.ask("/v1/models")[0] == 503
+    with socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind(("127.0.0.1", world.box.port))
+    world.sshd.start()
+    assert within(5, lambda: bool(tunnel_row("s")["alive"]))
+    os.kill(world.ssh_pid(), signal.SIGKILL)
+    assert within(1, lambda: not tunnel_row("s")["alive"])
+    assert within(2, lambda: bool(tunnel_row("s")["alive"]))
+    assert world.endpoint.complete(SERVED) < 5
+
+
+@needs_sshd
+def test_a_killed_gateway_takes_its_ssh_with_it_and_opening_again_works(world: World) -> None:
+    open_for(world.box)
+    ssh = world.ssh_pid()
+    os.kill(world.gateway_pid(), signal.SIGKILL)
+    assert within(2, lambda: not is_running(ssh))
+    assert tunnel_row("s")["pid"] is None
+    assert open_for(world.box).startswith("tunnel: open")
+
+
+@needs_sshd
+def test_a_changed_host_key_ends_the_tunnel_with_a_word_and_keeps_the_port(world: World) -> None:
+    open_for(world.box)
+    world.sshd.stop()
+    world.sshd.new_host_key()
+    world.sshd.start()
+    assert within(5, lambda: tunnel_row("s")["word"] == WRONG_KEY_WORD)
+    code, answer = world.endpoint.ask("/v1/models")
+    assert (code, WRONG_KEY_WORD in answer["error"]["message"]) == (503, True)
+    with pytest.raises(BoxError, match="its host key is not the pinned one"):
+        open_for(world.box)
+
+
+@needs_sshd
+def test_a_new_lease_replaces_the_gateway_of_the_old_one(world: World) -> None:
+    open_for(world.box)
+    old = world.gateway_pid()
+    open_for(replace(world.box, lease="lease-2"))
+    assert world.gateway_pid() != old
+    assert tunnel_row("s")["lease"] == "lease-2"
+
+
+@needs_sshd
+def test_a_taken_port_is_an_error_before_anything_is_started(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "make_ready", lambda box: pytest.fail("it was started"))
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", world.box.port))
+        other.listen()
+        with pytest.raises(UsageError, match=f"stacks/s/port: {world.box.port} on this laptop is taken"):
+            open_for(world.box)
+    assert living_pid(tunnel_dir("s")) is None
+
+
+@needs_sshd
+@pytest.mark.parametrize("report", [None, replace(READY, ready=False)], ids=["no bundle", "not ready"])
+def test_a_box_that_is_not_ready_is_made_ready_first(
+    world: World, monkeypatch: pytest.MonkeyPatch, report: Report | None
+) -> None:
+    made: list[Box] = []
+    monkeypatch.setattr(tunnel, "read_report", lambda target: report)
+    monkeypatch.setattr(bootstrap, "make_ready", made.append)
+    open_for(world.box)
+    assert made == [world.box]
+
+
+def silent(target: Target) -> Report:
+    raise BoxError("box/x: not reached", hint=REACH_HINT)
+
+
+@needs_sshd
+def test_a_box_that_is_still_booting_is_followed_until_ready(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Box] = []
+    monkeypatch.setattr(tunnel, "read_report", silent)
+    monkeypatch.setattr(bootstrap, "make_ready", made.append)
+    open_for(world.box)
+    assert made == [world.box]
+
+
+@needs_sshd
+def test_a_box_that_serves_another_model_is_an_error_and_leaves_nothing_open(world: World) -> None:
+    with pytest.raises(ModelError, match="serves coder, coder-commit, not another"):
+        open_for(replace(world.box, served_name="another"))
+    assert living_pid(tunnel_dir("s")) is None
+
+
+@needs_sshd
+def test_no_secret_is_in_the_arguments_environment_log_or_orders(world: World) -> None:
+    open_for(world.box)
+    world.endpoint.complete(SERVED)
+    seen = [
+        Path(f"/proc/{pid}/{name}").read_bytes()
+        for pid in (world.gateway_pid(), world.ssh_pid())
+        for name in ("cmdline", "environ")
+    ]
+    files = [file for file in tunnel_dir("s").iterdir() if file.is_file() and file.name != "keys.json"]
+    text = b"".join([*seen, *(file.read_bytes() for file in files)]).decode()
+    keys = json.loads((tunnel_dir("s") / "keys.json").read_text())
+    assert [secret for secret in (BOX_KEY, "the-planted-token", *keys.values()) if secret in text] == []
+
+
+@needs_sshd
+def test_the_status_tells_programs_and_people(world: World) -> None:
+    open_for(world.box)
+    row = tunnel_row("s")
+    expected = {"stack": "s", "port": world.box.port, "alive": True, "lease": "lease-1", "instance_id": 12345678}
+    assert row | expected == row
+    assert status_line(row | {"since": "T"}) == f"s: up since T, 127.0.0.1:{world.box.port} -> box 12345678"
+    assert open_tunnels() == ["s"]
+
+
+def test_what_was_never_open_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
+    assert tunnel_row("s") == {
+        "stack": "s",
+        "port": None,
+        "alive": False,
+        "pid": None,
+        "since": None,
+        "word": "",
+        "lease": None,
+        "instance_id": None,
+    }
+    assert open_tunnels() == []
+
+
+@pytest.mark.parametrize(
+    ("named", "living", "meant"), [("a", ["b"], "a"), (None, ["b"], "b"), (None, [], None), ("a", ["b", "c"], "a")]
+)
+def test_the_tunnel_to_close_is_the_one_named_or_the_only_one(
+    named: str | None, living: list[str], meant: str | None
+) -> None:
+    assert tunnel_meant(named, living) == meant
+
+
+def test_which_of_two_tunnels_to_close_must_be_said() -> None:
+    with pytest.raises(UsageError) as caught:
+        tunnel_meant(None, ["a", "b"])
+    assert caught.value.line() == "tunnel: more than one is open; say --stack; choose from: a, b"
+
+
+def test_the_gateway_inherits_no_token_no_proxy_and_no_agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAYBOX_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("DAYBOX_CACHE", str(tmp_path / "cache"))
+    unwanted = {"LINODE_TOKEN": "t", "HTTP_PROXY": "x", "SSH_AUTH_SOCK": "a", "HF_TOKEN": "h"}
+    assert gateway_environment({"HOME": "/h", "PATH": "/p", **unwanted}) == {
+        "HOME": "/h",
+        "PATH": "/p",
+        "DAYBOX_STATE": str(tmp_path / "state"),
+        "DAYBOX_CACHE": str(tmp_path / "cache"),
+    }
+    assert start_words("s")[1:] == ["-m", "playbooks.gateway", "--stack", "s"]
+
+
+def test_orders_are_read_back_as_they_were_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
+    orders = Orders("s", "lease-1", 1, 18_001, 8000, "daybox-1", "/f", "ssh-ed25519 A", "https://api.linode.com")
+    assert read_orders("s") is None
+    orders.write()
+    assert read_orders("s") == orders
+    (tunnel_dir("s") / "gateway.json").write_text('{"of": "another version"}')
+    assert read_orders("s") is None
+
+
+def test_a_new_pin_makes_new_orders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
+    target = Target("s", "127.0.0.1", "daybox-1", tmp_path / "key", ("ssh-ed25519 A",))
+    sshd = OwnSshd(tmp_path, 22)
+    (tmp_path / "host.pub").write_text("ssh-ed25519 A comment")
+    box = a_box(18_001, sshd)
+    assert orders_for(box, target) != orders_for(replace(box, host_key="ssh-ed25519 B"), target)
