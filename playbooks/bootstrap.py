@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 QUIET_SECONDS = 10.0  # without an event: time to ask whether systemd gave up a stage that could not say so itself
 LOG_LINES = 15
+PIPE_WIDTH = 200  # characters: whoever reads a pipe wants each stage on one line
 
 
 @command(help=STACK_HELP)
@@ -182,9 +183,14 @@ def stage_error(target: Target, stage: str, word: str) -> BoxError:
     """The error for a stage that failed; the last lines of its log are shown first."""
     say(last_lines(target, stage))
     return BoxError(
-        f"box/{stage}: {word or 'failed without a word'}",
+        f"box/{stage}: {shortened(word) or 'failed without a word'}",
         hint="the whole log: fab logs --of bootstrap; go on, once mended: fab bootstrap",
     )
+
+
+def shortened(word: str, limit: int = 300) -> str:
+    """The word on one readable line: its beginning may name the cause, its end is what was said last."""
+    return word if len(word) <= limit else f"{word[: limit // 3]} … {word[-2 * limit // 3 :]}"
 
 
 def last_lines(target: Target, stage: str) -> str:
@@ -204,6 +210,8 @@ def finish(box: Box, rows: Sequence[Row], *, repeated: bool = False) -> None:
         print(f"{box.stack}: ready; nothing to do")
         return
     out = console()
+    if not out.is_terminal:
+        out.width = PIPE_WIDTH
     out.print(stage_table.table(rows))
     out.print(stage_table.summary(rows), markup=False, soft_wrap=True)
     stage_table.keep(box, rows)

@@ -4,6 +4,7 @@ Every connection reads the whole file of events anew: it is small, and so nothin
 """
 
 import queue
+import re
 import shlex
 import subprocess
 import threading
@@ -16,9 +17,12 @@ from typing import IO
 from playbooks.report import BOX, REACH_SECONDS, RETRY_SECONDS, OnBox, closed_to_us, is_silence
 from playbooks.stages import Event, parse
 from stacks.ssh import Target, remote, transport_error
+from stacks.stages import GRAPH, unit
 
+# Of a line of vLLM's log: `(EngineCore pid=20) INFO 11-21 02:23:26 [default_loader.py:501] Loading …`.
+LOG_HEAD = re.compile(r"^(\(.*? pid=\d+\) )?[A-Z]+ \S+ \S+ \[[^]]*\] ")
 HEAD_LINES = 3  # boot id, time, number of events
-BEAT_SECONDS = 2
+BEAT_SECONDS = 3  # often enough for a reader, rarely enough for a box with two cores
 TICK_SECONDS = 0.5  # how often the follower is asked for anything new, deadlines included
 
 
@@ -36,18 +40,30 @@ class Seen:
     connected: bool = False
 
 
-def follow_command(onbox: OnBox = BOX) -> str:
+def running_words() -> str:
+    """Shell command that prints `@now STAGE WORD` for each stage that runs: what it says, or how far its files are."""
+    units = shlex.join(unit(stage.name) for stage in GRAPH)
+    return (
+        f"for unit in $(systemctl list-units --state=activating --plain --no-legend {units} | cut -d ' ' -f 1); do "
+        "stage=${unit#daybox-} stage=${stage%.service}; case $stage in "
+        'weights) word="$(du -sh --si /var/lib/daybox/models | cut -f 1) so far";; '
+        "ready) word=$(docker logs --tail 1 vllm 2>&1);; "  # it waits; vLLM says what for
+        '*) word=$(journalctl --boot --unit="$unit" --lines=1 --output=cat --no-pager);; esac; '
+        'echo "@now $stage $word"; done'
+    )
+
+
+def follow_command(onbox: OnBox = BOX, words: str | None = None) -> str:
     """Shell command that prints the boot id, the time, the number of events so far, and then every event as it comes.
 
-    Between the events it prints what each running stage says now, `@now STAGE WORD`, and `@beat` at the end of each
-    round: a loop that never wrote would never learn that nobody listens, and live on.
+    Between the events it runs `words`, and prints `@beat`: a loop that never wrote would never learn that nobody
+    listens any more, and live on.
     """
     events = shlex.quote(str(onbox.events))
-    now = shlex.quote(str(onbox.now))
-    words = f'for file in {now}/*; do [ -f "$file" ] && echo "@now ${{file##*/}} $(cat "$file")"; done; echo @beat'
+    round_ = f"sleep {BEAT_SECONDS}; {words or running_words()}; echo @beat || exit"
     return (
         f"cat {shlex.quote(str(onbox.boot_file))}; date +%s.%N; cat {events} 2>/dev/null | wc -l; "
-        f"(while sleep {BEAT_SECONDS}; do {words} || exit; done) 2>/dev/null & exec tail -n +1 -F {events} 2>/dev/null"
+        f"(while :; do {round_}; done) 2>/dev/null & exec tail -n +1 -F {events} 2>/dev/null"
     )
 
 
@@ -83,7 +99,8 @@ def _one_connection(stream: "Stream", known: Seen) -> Iterator[Seen]:
         if line is None or line == "@beat":
             pass
         elif line.startswith("@now "):
-            stage, _, words[stage] = line.removeprefix("@now ").partition(" ")
+            stage, _, word = line.removeprefix("@now ").partition(" ")
+            words[stage] = LOG_HEAD.sub("", word)
         elif len(head) < HEAD_LINES:
             head.append(line)
             ahead = float(line) - time.time() if len(head) == 2 else ahead

@@ -26,7 +26,8 @@ class Lines:
 
     def __init__(self, out: "Console") -> None:
         self._out = out
-        self._shown: dict[str, str] = {}
+        self._shown: dict[str, str] = {}  # stage -> state
+        self._printed: set[str] = set()
         self._connected = True
 
     def show(self, seen: Seen) -> None:
@@ -36,7 +37,10 @@ class Lines:
             self._connected = seen.connected
         rows = fold(seen.events, seen.boot)
         for row in changed(rows, self._shown):
-            self._out.print(stage_table.change(row, first_start(rows)), markup=False, soft_wrap=True)
+            line = stage_table.change(row, first_start(rows))
+            if line not in self._printed:  # after a reboot a stage that had been done is done again
+                self._out.print(line, markup=False, soft_wrap=True)
+                self._printed.add(line)
         self._shown = {row.stage: row.state for row in rows}
 
 
@@ -60,10 +64,9 @@ class Live:
         from rich.console import Group
 
         rows = fold(self._seen.events, self._seen.boot, self._seen.words)
-        table = stage_table.table(rows, time.time() + self._seen.ahead)
-        return (
-            table if self._seen.connected else Group(table, "[yellow]no connection: the box goes on, trying again[/]")
-        )
+        table = stage_table.table(rows, time.time() + self._seen.ahead, live=True)
+        lost = "connection lost: the box goes on, trying again" if self._seen.boot else "connecting"
+        return table if self._seen.connected else Group(table, f"[yellow]{lost}[/]")
 
 
 @contextmanager

@@ -35,11 +35,6 @@ class OnBox:
         """The file to which every stage appends its start and its end."""
         return self.root / "var/lib/daybox/stages.jsonl"
 
-    @property
-    def now(self) -> PurePosixPath:
-        """The folder in which every running stage keeps the word it said last."""
-        return self.root / "var/lib/daybox/now"
-
 
 BOX = OnBox()
 

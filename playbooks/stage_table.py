@@ -42,14 +42,17 @@ def size(count: int | None) -> str:
     return f"{number:.0f} {unit}" if number >= 100 or unit == "B" else f"{number:.1f} {unit}"
 
 
-def table(rows: Sequence[Row], now: float = 0.0) -> "Table":
-    """The rows as a rich table; `now` (the box's clock) counts for what still runs."""
+def table(rows: Sequence[Row], now: float = 0.0, *, live: bool = False) -> "Table":
+    """The rows as a rich table; `now` (the box's clock) counts for what still runs.
+
+    live: every row keeps to one line, so that the table does not jump.
+    """
     from rich.table import Table
     from rich.text import Text
 
     grid = Table(box=None, pad_edge=False)
     for name in ("stage", "started", "took", "outcome", ""):
-        grid.add_column(name, justify="right" if name in ("started", "took") else "left", no_wrap=bool(name))
+        grid.add_column(name, justify="right" if name in ("started", "took") else "left", no_wrap=bool(name) or live)
     for row in rows:
         texts = cells(row, first_start(rows), now)
         style = STYLES.get(row.state, "")

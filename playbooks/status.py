@@ -26,13 +26,13 @@ SIDE_BY_SIDE = 16  # all of it is waiting for others
 class Known:
     """What this laptop knows of one stack.
 
-    touched: an `up` of it was begun here, ever. why: the reason if it is not known which account it is in.
+    begun: an `up` of it was begun here and not seen to its end. why: why it is not known which account it is in.
     """
 
     stack: str
     box: Box | None
     resources: int = 0
-    touched: bool = False
+    begun: bool = False
     api_url: str = ""
     token: str = field(default="", repr=False)
     why: str = ""
@@ -85,7 +85,7 @@ def known(row: Mapping[str, Any]) -> Known:
     from stacks.settings import named
 
     name, resources = str(row["name"]), int(row.get("resourceCount") or 0)
-    bare = Known(name, None, resources, touched=bool(resources or row.get("lastUpdate")))
+    bare = Known(name, None, resources, begun=bool(resources) or has_open_entry(name))
     try:
         bare = replace(bare, box=box_of(name))
         if bare.box:
@@ -96,6 +96,13 @@ def known(row: Mapping[str, Any]) -> Known:
         return replace(bare, api_url=api_url, token=deploy_token(cloud.token))
     except DayboxError as error:
         return replace(bare, why=error.fact)
+
+
+def has_open_entry(stack: str) -> bool:
+    """Whether the ledger has a lease of `stack` that was begun and not closed: it may have a box."""
+    from stacks import ledger
+
+    return any(entry.stack == stack and entry.ended is None for entry in ledger.entries())
 
 
 def listing(key: tuple[str, str]) -> Listing:
@@ -112,7 +119,7 @@ def standing(one: Known, found: Listing | None) -> Standing:
     why = one.why or (found.why if found else "")
     if one.box:
         return box_standing(one.box, found, why)
-    if why and one.touched:
+    if why and one.begun:
         return Standing(one.stack, "unknown", word=why)
     left = f"{one.resources} resources are left of it: pulumi destroy -s {one.stack}" if one.resources else ""
     return Standing(one.stack, "down", word=left)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 STYLES = {"up": "bold green", "down": "dim", "gone": "yellow", "unknown": "bold red"}
 COLUMNS = ("stack", "state", "box", "plan", "age", "cost", "idle", "ends in", "armed", "ready", "tunnel")
 UNKNOWN = "?"
+PIPE_WIDTH = 200  # characters: whoever reads a pipe wants each box on one line
 
 
 def cells(row: Mapping[str, Any], now: datetime) -> tuple[str, ...]:
@@ -25,17 +26,7 @@ def cells(row: Mapping[str, Any], now: datetime) -> tuple[str, ...]:
         ends = (row["next_end"] or {}).get("at") or row["dies_at"]
         living = [minutes(row["idle_minutes"]), left(ends, now), yes_no(row["armed"]), yes_no(row["ready"])]
     tunnel = str(row["tunnel"]["port"]) if row["tunnel"]["alive"] else ""
-    where = f"{box['plan']} {box['region']}"
-    return (
-        row["stack"],
-        row["state"],
-        f"{box['id']} {box['ip']}",
-        where,
-        hours(row["age_hours"]),
-        cost(row),
-        *living,
-        tunnel,
-    )
+    return row["stack"], row["state"], str(box["id"]), box["plan"], hours(row["age_hours"]), cost(row), *living, tunnel
 
 
 def hours(value: float | None) -> str:
@@ -77,6 +68,8 @@ def show(rows: Sequence[Mapping[str, Any]], now: datetime, out: "Console") -> No
     if not rows:
         out.print("no stack yet: source scripts/env")
         return
+    if not out.is_terminal:
+        out.width = PIPE_WIDTH
     table = Table(box=None, pad_edge=False)
     for column in COLUMNS:
         table.add_column(column)

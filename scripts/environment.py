@@ -46,9 +46,10 @@ def prepended(path: str, folders: Iterable[str]) -> str:
 
 
 def shell_lines(values: Mapping[str, str], unset: Iterable[str]) -> str:
-    """Text for a shell's eval, quoted for any value."""
-    lines = [f"unset {name}" for name in unset]
-    return "\n".join([*lines, *(f"export {name}={shlex.quote(value)}" for name, value in values.items())])
+    """Text for a shell's eval, quoted for any value; with a `fab` that finds its tasks from any folder."""
+    exported = [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
+    fab = f'fab() {{ command fab --search-root {shlex.quote(str(ROOT))} "$@"; }}'
+    return "\n".join([*(f"unset {name}" for name in unset), *exported, fab])
 
 
 def make_secrets() -> None:

@@ -153,8 +153,12 @@ _NEW_TOKEN = "make a new one in the Cloud Manager and export LINODE_TOKEN"  # no
 
 
 def api_error(path: str, status: int, reasons: str) -> CloudError:
-    """A refusal of the API, with its way out."""
-    hints = {401: _NEW_TOKEN, 403: f"the token needs the scopes {' '.join(NEEDED_SCOPES)}", 429: "wait a minute"}
+    """A refusal of the API, with its way out.
+
+    401 is two things: a token that is not accepted, and a scope that it lacks ("not authorized to use this endpoint").
+    """
+    scopes = f"the token needs the scopes {' '.join(NEEDED_SCOPES)}"
+    hints = {401: scopes if "not authorized" in reasons else _NEW_TOKEN, 429: "wait a minute"}
     return CloudError(f"cloud: {path} says {status}: {reasons}", hint=hints.get(status, "try again"))
 
 

@@ -70,7 +70,7 @@ def bundle_for(settings: Settings) -> Bundle:
             unit_file("docker.service.d/daybox.conf", "docker.conf.j2"),
             File(f"{HOME}/seal.nft", 0o644, written("seal.nft.j2", bridge=BRIDGE)),
             File(f"{HOME}/compose.yaml", 0o644, compose(settings)),
-            File(f"{HOME}/facts.json", 0o644, json.dumps(facts(settings), indent=1) + "\n"),
+            File(f"{HOME}/facts.json", 0o644, json.dumps(facts(settings)) + "\n"),
         )
     )
 
@@ -152,6 +152,7 @@ def vllm_words(settings: Settings) -> list[str]:
         f"--max-model-len={settings.context}",
         *([f"--tensor-parallel-size={settings.tp}"] if settings.device.gpu else []),
         "--no-enable-log-requests",
+        "--disable-uvicorn-access-log",
         *settings.device.vllm_flags,
         *settings.model.vllm_flags,
     ]

@@ -28,8 +28,9 @@ MISTAKEN = ("You must provide a root password when deploying from an image.",)
 SCRIPT = """
 const schemas = require('@linode/validation');
 const asked = JSON.parse(require('fs').readFileSync(0));
+const schemaOf = (name) => (typeof schemas[name] === 'function' ? schemas[name]() : schemas[name]);
 Promise.all(asked.map(({ schema, body }) =>
-  schemas[schema].validate(body, { abortEarly: false }).then(() => [], (fault) => fault.errors)
+  schemaOf(schema).validate(body, { abortEarly: false }).then(() => [], (fault) => fault.errors)
 )).then((faults) => console.log(JSON.stringify(faults)));
 """
 

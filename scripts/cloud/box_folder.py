@@ -1,9 +1,9 @@
 """One box on disk: everything the cloud and the box's keeper know, so that either may die and start again.
 
-    box.json   its facts, written once          want    up, down or reboot: what the cloud asks of the keeper
-    rules.json its firewall                     state   what the keeper says it is doing
-    lassie     on or off                        log     the keeper's and the box's console
-    disk/      the box's own part of its file system; root/ is where it is mounted; docker/ is /var/lib/docker
+box.json   its facts, written once          want    up, down or reboot: what the cloud asks of the keeper
+rules.json its firewall                     state   what the keeper says it is doing
+lassie     on or off                        log     the keeper's and the box's console
+disk/      the box's own part of its file system; root/ is where it is mounted; docker/ is /var/lib/docker
 """
 
 import json
@@ -88,8 +88,12 @@ class BoxFolder:
     def mount(self, rootfs: str) -> None:
         """Lay the box's own disk over the shared root file system, unless it lies there."""
         if not self.root.is_mount():
-            disk = self.path / "disk"
-            layers = f"lowerdir={rootfs},upperdir={disk / 'upper'},workdir={disk / 'work'}"
+            upper, work = self.path / "disk/upper", self.path / "disk/work"
+            shutil.rmtree(work)  # after a crash of this machine it refuses what was mounted volatile
+            work.mkdir()
+            # volatile: nothing is synced. A pretended box may lose its disk when this machine loses power, and need not
+            # wait for all that others write on this disk whenever it boots or ends.
+            layers = f"lowerdir={rootfs},upperdir={upper},workdir={work},volatile"
             subprocess.run(["mount", "-t", "overlay", "-o", layers, "daybox", self.root], check=True)
 
     def remove(self) -> None:

@@ -1,94 +1,43 @@
 """SmolLM2 from its GGUF file to what vLLM reads: safetensors in bfloat16, configuration, tokenizer.
 
-Run on the box's Python: `python3 -m scripts.cloud.convert FILE.gguf FOLDER`. By hand and not by transformers, which
+Runs on the box's Python: `python3 -m scripts.cloud.convert FILE.gguf FOLDER`. By hand and not by transformers, which
 takes 15 seconds, most of them its imports; this takes two.
 """
 
 import json
-import struct
 import sys
 from pathlib import Path
 from typing import Any
 
-import numpy  # type: ignore[import-not-found, unused-ignore]
-
 from scripts.cloud.gguf import Reader
 
 CONTROL_TOKEN = 3  # the token type of <|im_start|> and its like
-NAMES = {
-    "token_embd": "model.embed_tokens",
-    "output_norm": "model.norm",
-    "attn_norm": "input_layernorm",
-    "attn_q": "self_attn.q_proj",
-    "attn_k": "self_attn.k_proj",
-    "attn_v": "self_attn.v_proj",
-    "attn_output": "self_attn.o_proj",
-    "ffn_norm": "post_attention_layernorm",
-    "ffn_gate": "mlp.gate_proj",
-    "ffn_up": "mlp.up_proj",
-    "ffn_down": "mlp.down_proj",
-}
 
 
 def convert(source: Path, target: Path) -> None:
     """Write the folder `target` as Hugging Face's libraries expect a Llama model to lie."""
+    from scripts.cloud.weights import weights, write_safetensors  # numpy, which only the box has
+
     model = Reader(source)
-    target.mkdir(parents=True, exist_ok=True)
     write_safetensors(target / "model.safetensors", weights(model))
-    for name, content in {
-        "config.json": llama_config(model.facts),
-        "generation_config.json": {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 2},
-        "tokenizer.json": tokenizer(model.facts),
-        "tokenizer_config.json": tokenizer_config(model.facts),
-    }.items():
+    for name, content in texts(model.facts).items():
         (target / name).write_text(json.dumps(content, ensure_ascii=False, indent=1))
 
 
-def weights(model: Reader) -> dict[str, Any]:
-    """Name as in transformers -> bfloat16 values, held as uint16."""
-    heads = {"attn_q": "llama.attention.head_count", "attn_k": "llama.attention.head_count_kv"}
-    result = {}
-    for tensor in model.tensors.values():
-        values = model.values(tensor)
-        part = tensor.name.split(".")[-2]
-        if part in heads:
-            values = rope_halves(values, model.facts[heads[part]])
-        result[llama_name(tensor.name)] = bfloat16(values)
-    return result
+def texts(facts: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The JSON files beside the weights, by name."""
+    return {
+        "config.json": llama_config(facts),
+        "generation_config.json": token_ids(facts),
+        "tokenizer.json": tokenizer(facts),
+        "tokenizer_config.json": tokenizer_config(facts),
+    }
 
 
-def llama_name(name: str) -> str:
-    """`blk.3.attn_q.weight` -> `model.layers.3.self_attn.q_proj.weight`."""
-    *block, part, kind = name.split(".")
-    layer = f"model.layers.{block[1]}." if block else ""
-    return f"{layer}{NAMES[part]}.{kind}"
-
-
-def rope_halves(values: Any, heads: int) -> Any:
-    """Undo GGUF's order of rows: it interleaves the two halves that rotate together, transformers keeps them apart."""
-    rows, columns = values.shape
-    return values.reshape(heads, rows // heads // 2, 2, columns).swapaxes(1, 2).reshape(rows, columns)
-
-
-def bfloat16(values: Any) -> Any:
-    """The upper half of each float32, rounded to nearest, ties to even."""
-    bits = numpy.ascontiguousarray(values, "<f4").view("<u4")
-    return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype("<u2")
-
-
-def write_safetensors(path: Path, tensors: dict[str, Any]) -> None:
-    """Source of the format: https://github.com/huggingface/safetensors#format."""
-    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
-    end = 0
-    for name, values in tensors.items():
-        begin, end = end, end + values.nbytes
-        header[name] = {"dtype": "BF16", "shape": values.shape, "data_offsets": [begin, end]}
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)  # aligned, so that a reader can map it
-    with path.open("wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
-        for values in tensors.values():
-            file.write(values.data)
+def token_ids(facts: dict[str, Any]) -> dict[str, int]:
+    """What begins a text, ends it, fills it up."""
+    names = {"bos_token_id": "bos_token_id", "eos_token_id": "eos_token_id", "pad_token_id": "padding_token_id"}
+    return {name: facts[f"tokenizer.ggml.{key}"] for name, key in names.items()}
 
 
 def llama_config(facts: dict[str, Any]) -> dict[str, Any]:
@@ -109,9 +58,7 @@ def llama_config(facts: dict[str, Any]) -> dict[str, Any]:
         "rms_norm_eps": llama["attention.layer_norm_rms_epsilon"],
         "rope_theta": llama["rope.freq_base"],
         "max_position_embeddings": llama["context_length"],
-        "bos_token_id": facts["tokenizer.ggml.bos_token_id"],
-        "eos_token_id": facts["tokenizer.ggml.eos_token_id"],
-        "pad_token_id": facts["tokenizer.ggml.padding_token_id"],
+        **token_ids(facts),
     }
 
 

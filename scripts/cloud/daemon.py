@@ -24,6 +24,8 @@ PORT_VARIABLE = "DAYBOX_CLOUD_PORT"
 START_SECONDS = 20  # imports take one; finishing a half-done delete may take five for each box
 STOP_SECONDS = 10
 QUIET_SECONDS = 2  # after that, say what is being waited for
+# The double lives on long after this shell, and needs no token and no passphrase that lies in its environment.
+INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "DAYBOX_STATE", "DAYBOX_CACHE", "DAYBOX_DEBUG")
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -39,10 +41,12 @@ class Status:
 
 def start(folder: Path, *, paper: bool = False) -> str:
     """Have the double run, and give its URL. Raises CloudError if it cannot, NotReadyError if it does not answer."""
+    mode = "paper" if paper else "nspawn"
     with _turn(folder):  # of two at once, the second finds it running
+        _check_mode(folder, mode)
         if running_pid(folder) is not None:
             return _wait(folder, lambda: running_pid(folder) is not None)
-        double = _spawn(folder, paper)
+        double = _spawn(folder, ["--no-boxes"] if paper else [])
         return _wait(folder, lambda: double.poll() is None)
 
 
@@ -53,15 +57,14 @@ def _turn(folder: Path) -> Iterator[None]:
         yield
 
 
-def _spawn(folder: Path, paper: bool) -> subprocess.Popen[bytes]:
-    mode = "paper" if paper else "nspawn"
-    _check_mode(folder, mode)
+def _spawn(folder: Path, options: list[str]) -> subprocess.Popen[bytes]:
     port = _choose_port(folder)
     command = [sys.executable, "-m", "scripts.cloud", "serve", "--folder", str(folder), "--port", str(port)]
     with open(folder / "log", "a") as log:
         return subprocess.Popen(
-            [*command, *(["--no-boxes"] if paper else [])],
+            [*command, *options],
             cwd=CHECKOUT,
+            env={name: os.environ[name] for name in INHERITED if name in os.environ},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -76,8 +79,8 @@ def _check_mode(folder: Path, mode: str) -> None:
             hint="the Linode stacks do not need it; for the API alone: scripts/cloud/start --no-boxes",
         )
     there = _read(folder / "mode")
-    if there not in ("", mode) and Store(folder / "state.json").rows("instances"):
-        raise CloudError(f"local cloud: its boxes are {there}, not {mode}", hint="end them: scripts/cloud/stop --boxes")
+    if there not in ("", mode) and (box_ids(folder) or running_pid(folder) is not None):
+        raise CloudError(f"local cloud: its boxes are {there}, not {mode}", hint="end it: scripts/cloud/stop --boxes")
 
 
 def _choose_port(folder: Path) -> int:

@@ -16,9 +16,9 @@ CPU = next(device for device in DEVICES if device.name == "cpu")
 OFFLINE = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
 
 
-def recipe(site: str, model: str) -> str:
-    """Names what was kept of a first run of these packages with this model."""
-    return recipe_hash(site, model)  # not the flags: with others, what is kept still serves
+def recipe(site: str) -> str:
+    """Names what was kept of a first run of these packages. Not by flags or weights: with others, it serves as well."""
+    return recipe_hash(site)
 
 
 def serve() -> list[str]:

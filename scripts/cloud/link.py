@@ -1,9 +1,9 @@
 """A box's link to this machine: its addresses, the one way it has out, and the firewall that holds on it.
 
-    198.51.100.1:<api port>   the local cloud's API, for the box alone; leads to 127.0.0.1 of this machine
-    198.51.100.4/30, .8/30 …  one subnet a box: the second address is this machine's, the third the box's
+198.51.100.1:<api port>    the local cloud's API, for boxes only; leads to 127.0.0.1 of this machine
+198.51.100.4/30, .8/30, …  one subnet a box: the second address is this machine's, the third the box's
 
-Nothing else leaves a box: it is neither forwarded nor let in. All of it is one nftables table a box, taken away with it.
+Nothing else leaves a box: it is neither forwarded nor let in. All of it is one nftables table a box, and goes with it.
 """
 
 import fcntl
@@ -89,7 +89,7 @@ def inbound(box_id: int, rules: list[dict[str, Any]], policy: str) -> str:
     """The nftables text that holds these Linode firewall rules, in place of those before, in one step."""
     chain = f"inet {table_name(box_id)} inbound"
     lines = [line for rule in rules for line in rule_lines(rule)]
-    return "\n".join([f"flush chain {chain}", *(f"add rule {chain} {line}" for line in [*lines, policy.lower()])]) + "\n"
+    return f"flush chain {chain}\n" + "".join(f"add rule {chain} {line}\n" for line in [*lines, policy.lower()])
 
 
 def rule_lines(rule: dict[str, Any]) -> Iterator[str]:

@@ -19,7 +19,7 @@ MIB = 89
 
 def recipe() -> str:
     """Names this conversion among others."""
-    return recipe_hash(PACKAGE, *((HERE / name).read_text() for name in ("convert.py", "gguf.py")))
+    return recipe_hash(PACKAGE, *((HERE / name).read_text() for name in ("convert.py", "gguf.py", "weights.py")))
 
 
 def build(target: Path, *, rootfs: Path, site: Path) -> None:

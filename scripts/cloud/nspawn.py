@@ -13,7 +13,7 @@ from stacks.errors import CloudError
 from stacks.places import cache_dir
 
 LASSIE_SECONDS = 5.0  # Linode's takes a minute or so; nobody wants to wait that long for a pretended one
-OPEN = ([], "ACCEPT")  # an Instance without a firewall
+OPEN: tuple[list[dict[str, Any]], str] = ([], "ACCEPT")  # an Instance without a firewall
 KEEPER = "scripts.cloud.keeper"
 PROPAGATE = Path("/run/systemd/nspawn/propagate")  # a killed systemd-nspawn leaves an empty folder there
 

@@ -1,8 +1,8 @@
 """`python -m scripts.cloud prepare [PART…] [--check]`: what boxes are made of, made once and kept in the cache.
 
-    rootfs    Debian 13                      image      a container's Python, cut out of rootfs
-    site      vLLM and what it needs         model      SmolLM2 as vLLM reads it
-    first-run what vLLM learns at its first start
+rootfs    Debian 13                      image      a container's Python, cut out of rootfs
+site      vLLM and what it needs         model      SmolLM2 as vLLM reads it
+first-run what vLLM learns at its first start
 """
 
 import functools
@@ -25,7 +25,7 @@ def parts(cache: Path) -> dict[str, Part]:
     tar = recipe_hash(root, Path(image.__file__).read_text())
     root_folder, site_folder = cache / "rootfs" / root, cache / "site" / site
     model_folder = cache / "models" / model.NAME / recipe_hash(model.recipe())
-    learned = cache / "vllm-cache" / first_run.recipe(site, model_folder.name)
+    learned = cache / "vllm-cache" / first_run.recipe(site)
     make_model = functools.partial(model.build, rootfs=root_folder, site=site_folder)
     run_once = functools.partial(first_run.build, rootfs=root_folder, site=site_folder, model=model_folder)
     every = (
@@ -64,7 +64,7 @@ def prepared_rootfs(cache: Path) -> Path:
 
 
 def main(names: Sequence[str] = (), *, check: bool = False) -> None:
-    """Make what is missing, saying what, how long and how much. Raises DayboxError on failure, or with `check` if any."""
+    """Make what is missing and say what it took; with `check` only look. Raises DayboxError if a part is not there."""
     every = parts(cache_dir())
     if unknown := [name for name in names if name not in every]:
         raise UsageError(f"prepare: no part {unknown[0]!r}", hint=f"choose from: {', '.join(every)}")

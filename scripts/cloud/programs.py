@@ -15,15 +15,10 @@ def run(*argv: str | Path, part: str, **environment: str) -> str:
 
     Raises CloudError with the last lines of what it said.
     """
-    child = subprocess.Popen(
-        [str(word) for word in argv],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        env={**os.environ, **environment},
-    )
+    try:
+        child = _start([str(word) for word in argv], {**os.environ, **environment})
+    except OSError as error:
+        raise CloudError(f"prepare/{part}: {argv[0]}: {error.strerror}", hint="scripts/setup try brings it") from None
     _running.add(child)
     said, _ = child.communicate()
     _running.discard(child)
@@ -40,3 +35,15 @@ def end_all() -> None:
     """Ask every program that still runs to end."""
     for child in list(_running):
         child.terminate()
+
+
+def _start(argv: list[str], environment: dict[str, str]) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env=environment,
+    )

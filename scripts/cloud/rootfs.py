@@ -31,9 +31,15 @@ MASKED = (
 FILES = {
     # Root may log in with its key, as on Linode's images; the address is given from outside, so cloud-init sets none.
     "etc/cloud/cloud.cfg.d/90-daybox.cfg": (
-        "datasource_list: [NoCloud]\nnetwork: {config: disabled}\ndisable_root: false\nusers: []\n"
+        "datasource_list: [NoCloud]\nnetwork: {config: disabled}\n"
+        "disable_root: false\nusers: []\nmanage_etc_hosts: localhost\n"
     ),
     "etc/machine-id": "",  # every box finds its own at its first boot
+    # Nobody there to ask, and the answer to that comes at once: a name server out of reach costs 10 s a question.
+    "etc/resolv.conf": "nameserver 127.0.0.1\n",
+    # Newer than /usr, so that no box builds again what was just built; see systemd-update-done.service(8).
+    "etc/.updated": "",
+    "var/.updated": "",
 }
 HANDED_IN = ("image", "models", "site", "vllm-cache")  # below /var/cache/daybox: what the cloud mounts there
 

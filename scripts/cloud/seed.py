@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from scripts.cloud.link import Link
+from scripts.cloud.link import SERVICE, Link
 
 SEED = "var/lib/cloud/seed/nocloud"
 KEYS = "root/.ssh/authorized_keys"
@@ -25,10 +25,11 @@ def meta_data(box_id: int, label: str) -> str:
 
 
 def network(link: Link) -> str:
-    """The box's end of the link, for systemd-networkd."""
+    """The box's end of the link, for systemd-networkd; no way out but to the API, so all else fails at once."""
     return (
         "[Match]\nName=host0\n\n"
-        f"[Network]\nAddress={link.box}/30\nGateway={link.host}\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n"
+        f"[Network]\nAddress={link.box}/30\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n\n"
+        f"[Route]\nDestination={SERVICE}/32\nGateway={link.host}\n"
     )
 
 

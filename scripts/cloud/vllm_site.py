@@ -1,7 +1,7 @@
 """vLLM for the CPU as a folder of Python packages, which boxes mount read-only at /var/cache/daybox/site.
 
-From PyPI alone, pinned by hash. PyPI's torch is the CUDA build and loads its libraries even where there is no GPU, hence
-2.8 GB; who can reach PyTorch's own index of CPU wheels names it in DAYBOX_TORCH_INDEX and fetches 0.5 GB.
+From PyPI alone, pinned by hash. PyPI's torch is the CUDA build and loads its libraries even where there is no GPU,
+hence 2.8 GB; who can reach PyTorch's own index of CPU wheels names it in DAYBOX_TORCH_INDEX and fetches 0.5 GB.
 """
 
 import csv

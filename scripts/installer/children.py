@@ -11,7 +11,7 @@ from typing import IO
 
 from scripts.installer.failure import SetupError
 
-GRACE_SECONDS = 5  # apt and Go tidy up within one
+GRACE_SECONDS = 20  # apt may be in the middle of a package; the others end within one
 
 
 class Children:
@@ -47,12 +47,11 @@ class Children:
             self._running.discard(child)
 
     def end(self, child: subprocess.Popen[bytes]) -> None:
-        """End `child` and all it started: asked first, killed after a while."""
-        _signal_group(child, signal.SIGTERM)
-        try:
+        """End `child` and all it started: asked as Ctrl-C asks, so that it can clean up; what is left is killed."""
+        _signal_group(child, signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
             child.wait(GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            _signal_group(child, signal.SIGKILL)
+        _signal_group(child, signal.SIGKILL)
 
     def end_all(self) -> None:
         """End every child, and let no other start."""
@@ -60,7 +59,7 @@ class Children:
             self._closed = True
             running = list(self._running)
         for child in running:
-            _signal_group(child, signal.SIGTERM)
+            _signal_group(child, signal.SIGINT)
         for child in running:
             self.end(child)
 

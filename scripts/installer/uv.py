@@ -1,10 +1,9 @@
 """uv brings Python libraries. It is one of them itself, pinned like the rest, so pip has to bring it first."""
 
+import configparser
 import os
-import subprocess
-import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from scripts.installer.lane import Lane
@@ -39,19 +38,38 @@ def install(lane: Lane, python: Path, requirements: Path) -> None:
 
 
 def settings() -> dict[str, str]:
-    """The environment in which uv finds what pip finds."""
-    listed = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
-    ).stdout
-    return {"UV_NO_PROGRESS": "1", **translated(listed, os.environ)}
+    """The environment in which uv finds what pip finds; what uv was told itself stays."""
+    said = from_pip(os.environ, pip_files(os.environ))
+    return {"UV_NO_PROGRESS": "1", **{name: value for name, value in said.items() if name not in os.environ}}
 
 
-def translated(pip_config: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """uv's variables for what `pip config list` prints; those that are set already stay as they are."""
-    pairs = (line.partition("=") for line in pip_config.splitlines())
-    said = {key.rpartition(".")[2]: value.strip("'\"") for key, _, value in pairs}
-    wanted = {PIP_TO_UV[key]: value for key, value in said.items() if key in PIP_TO_UV}
-    return {name: value for name, value in wanted.items() if name not in environment}
+def from_pip(environment: Mapping[str, str], files: Sequence[Path]) -> dict[str, str]:
+    """uv's variables for what pip was told, by its files (the later counts) and by its variables, which count most."""
+    config = configparser.RawConfigParser()
+    config.read(files)
+    said = {
+        key: value for section in ("global", "install") if section in config for key, value in config[section].items()
+    }
+    variables = {key: environment.get(f"PIP_{key.upper().replace('-', '_')}", "") for key in PIP_TO_UV}
+    said |= {key: value for key, value in variables.items() if value}
+    return {PIP_TO_UV[key]: " ".join(value.split()) for key, value in said.items() if key in PIP_TO_UV}
+
+
+def pip_files(environment: Mapping[str, str]) -> list[Path]:
+    """Where pip looks, in its order. Source: pip's documentation, "Configuration", read 2026-11."""
+    home = Path(environment.get("HOME", "/"))
+    config_home = Path(environment.get("XDG_CONFIG_HOME") or home / ".config")
+    system = [Path(folder) / "pip" for folder in environment.get("XDG_CONFIG_DIRS", "/etc/xdg").split(":")]
+    folders = [
+        *system,
+        Path("/etc"),
+        home / "Library/Application Support/pip",
+        home / ".pip",
+        config_home / "pip",
+        VENV,
+    ]
+    named = environment.get("PIP_CONFIG_FILE")
+    return [*(folder / "pip.conf" for folder in folders), *([Path(named)] if named else [])]
 
 
 def entry(requirements: str, name: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(os.environ.get("DAYBOX_ROOT", "/"))
 IMAGE = json.loads((ROOT / "opt/daybox/facts.json").read_text())["image"]
 NAME, TAR = IMAGE["name"], ROOT / "var/cache/daybox/image" / IMAGE["tar"]
-TRIES = 4  # a registry's hiccup must not cost the lease; layers that came stay
+TRIES, PAUSE_S = 4, float(os.environ.get("DAYBOX_PAUSE", 10))  # a hiccup must not cost the lease; layers that came stay
 
 
 def docker(*words: str | Path) -> str:
@@ -34,7 +34,7 @@ def main() -> None:
         docker("load", "--quiet", "--input", TAR)
     else:
         for number in range(TRIES):
-            time.sleep(10 * number)
+            time.sleep(PAUSE_S * number)
             if docker("pull", "--quiet", NAME):
                 break
     facts = facts or found()

@@ -321,7 +321,9 @@ def status() -> str:
         return json.dumps({**nothing, "why": str(error)})
     state, (boot, uptime) = State.read(), boot_and_uptime()
     history = state.history
-    decision = decide(limits, history, clock(limits, history))
+    # For people: without the API's word the wall clock is the best guess.
+    guess = state.checked if history.api_ahead is None and state.checked else clock(limits, history)
+    decision = decide(limits, history, guess)
     runs = history.boot == boot and uptime - history.uptime < FRESH_S
     why = [decision.reason if limits.self_destruct else "it may not delete itself", state.trouble]
     idle = None if history.active is None or not history.known else round((history.lived - history.active) / 60, 2)

@@ -2,10 +2,11 @@
 
 import asyncio
 import json
+import random
 import socket
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -165,13 +166,15 @@ async def serve(
 
 
 def free_port() -> int:
-    """A port that nobody holds now."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    """A port that nobody holds now, below those that the kernel hands out to others a moment later."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as one, suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            return port
 
 
-async def eventually(happened: Callable[[], bool], seconds: float = 3.0) -> bool:
+async def eventually(happened: Callable[[], bool], seconds: float = 20.0) -> bool:
     """Whether it happened within `seconds`."""
     for _ in range(int(seconds / 0.02)):
         if happened():

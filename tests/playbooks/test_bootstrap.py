@@ -143,6 +143,11 @@ def test_a_stage_that_fails_is_named_with_its_word_and_its_log(
     assert "the log of weights" in capsys.readouterr().err
 
 
+def test_a_long_word_keeps_its_beginning_and_its_end() -> None:
+    short = bootstrap.shortened("the disk is full: " + "x" * 1000 + " said last", limit=60)
+    assert (short[:16], short[-9:], len(short) < 70) == ("the disk is full", "said last", True)
+
+
 def test_what_failed_before_gets_another_chance(tell: Callable[[Story], Story]) -> None:
     failed = ran("docker", 1, 2, "failed")
     story = tell(Story(replace(READY, events=tuple(failed), ready=False), [seen(*failed), seen(*failed, *whole_run())]))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from playbooks.follow import Seen, follow, follow_command
+from playbooks.follow import LOG_HEAD, Seen, follow, follow_command, running_words
 from stacks.errors import BoxError
 from tests.playbooks.own_sshd import SSHD, own_sshd
 from tests.playbooks.pretend_box import BOOT, NEXT_BOOT, PretendBox, began, ended, whole_run
@@ -77,11 +77,22 @@ def test_half_a_line_is_passed_over(box: PretendBox, following: Following) -> No
 
 def test_what_a_running_stage_says_is_seen(box: PretendBox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("playbooks.follow.BEAT_SECONDS", 0.05)
-    Path(box.onbox.now).mkdir(parents=True)
-    (Path(box.onbox.now) / "weights").write_text('1 of 9 GB "now"')
+    monkeypatch.setattr("playbooks.follow.running_words", lambda: """echo '@now weights 1 of 9 GB "now"'""")
     generator = follow(box.target(), onbox=box.onbox)
     assert until(generator, lambda seen: bool(seen.words)).words == {"weights": '1 of 9 GB "now"'}
     generator.close()
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("(EngineCore pid=20) INFO 11-21 02:23:26 [loader.py:501] Loading took 1 s", "Loading took 1 s"),
+        ("INFO 11-21 02:23:26 [loader.py:501] Loading took 1 s", "Loading took 1 s"),
+        ("Unpacking containerd", "Unpacking containerd"),
+    ],
+)
+def test_of_vllms_log_only_what_it_says_is_shown(line: str, word: str) -> None:
+    assert LOG_HEAD.sub("", line) == word
 
 
 def test_a_lost_connection_is_made_anew_and_nothing_is_missed(box: PretendBox, following: Following) -> None:
@@ -129,6 +140,29 @@ def test_nothing_is_left_when_nobody_follows_any_more(box: PretendBox, monkeypat
     while subprocess.run(["pgrep", "-f", str(box.onbox.events)], capture_output=True).stdout:
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+@pytest.mark.parametrize(
+    ("stage", "line"),
+    [
+        ("weights", "@now weights 7.1G so far"),
+        ("ready", "@now ready loading shards: 50%"),
+        ("docker", "@now docker Unpacking containerd"),
+    ],
+)
+def test_a_running_stage_says(stage: str, line: str, tmp_path: Path) -> None:
+    said = {
+        "systemctl": f"daybox-{stage}.service loaded activating start daybox: x",
+        "du": "7.1G\t/var/lib/daybox/models",
+        "docker": "loading shards: 50%",
+        "journalctl": "Unpacking containerd",
+    }
+    for name, text in said.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\nprintf '%s\\n' '{text}'\n")
+        (tmp_path / name).chmod(0o755)
+    path = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    done = subprocess.run(["sh", "-c", running_words()], env=path, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [line]
 
 
 def test_a_shell_can_read_the_command() -> None:

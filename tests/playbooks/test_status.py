@@ -11,13 +11,28 @@ import pytest
 
 from playbooks import status
 from playbooks.standing import Standing
+from stacks import ledger
 from stacks.box import Box
 from stacks.errors import BoxError, ConfigError, UsageError
+from stacks.ledger import Entry
 from stacks.ssh import REACH_HINT
 from tests.cloud import Cloud, start_cloud
 from tests.playbooks.pretend_box import BOX
 from tests.playbooks.test_standing import REPORT
 
+ENTRY = Entry(
+    lease=BOX.lease,
+    stack="local",
+    owner="me",
+    api_url=BOX.api_url,
+    label="daybox-local",
+    plan=BOX.plan,
+    region=BOX.region,
+    usd_per_hour=0.25,
+    price_source=BOX.price_source,
+    started="2026-11-21T08:00:00Z",
+    dies_at=BOX.dies_at,
+)
 UNREACHED = BoxError("box/daybox-7: not reached at 198.51.100.6 port 22", hint=REACH_HINT)
 
 
@@ -134,7 +149,7 @@ def test_without_a_token_a_rented_box_is_unknown_and_never_gone(laptop: Laptop) 
 
 
 def test_a_stack_without_a_box_is_down(laptop: Laptop) -> None:
-    laptop.has("local", lastUpdate="2026-11-20T08:00:00Z")
+    laptop.has("local")
     assert only(laptop) == Standing("local", "down")
 
 
@@ -147,16 +162,28 @@ def unreadable(_stack: str) -> Any:  # noqa: ANN401
     raise ConfigError("stacks/local/url: the local cloud is not running", hint="source scripts/env local")
 
 
-def test_a_stack_that_was_up_once_is_unknown_while_its_account_cannot_be_asked(
+def test_a_stack_with_something_in_its_state_is_unknown_while_its_account_cannot_be_asked(
     laptop: Laptop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its last `up` may have been killed after the create."""
     monkeypatch.setattr(status, "find_settings", unreadable)
-    laptop.has("local", lastUpdate="2026-11-20T08:00:00Z")
+    laptop.has("local", resourceCount=4)
     assert only(laptop) == Standing("local", "unknown", word="stacks/local/url: the local cloud is not running")
 
 
-def test_a_stack_that_was_never_up_is_down_without_asking(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("ended", "state"), [(None, "unknown"), ("2026-11-21T09:00:00Z", "down")])
+def test_so_is_one_with_a_lease_that_the_ledger_has_not_closed(
+    laptop: Laptop, monkeypatch: pytest.MonkeyPatch, ended: str | None, state: str
+) -> None:
+    monkeypatch.setattr(status, "find_settings", unreadable)
+    ledger.write(replace(ENTRY, ended=ended))
+    laptop.has("local")
+    assert only(laptop).state == state
+
+
+def test_a_stack_of_which_nothing_was_begun_is_down_without_asking(
+    laptop: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(status, "find_settings", unreadable)
     laptop.has("local")
     assert only(laptop) == Standing("local", "down")
@@ -168,6 +195,13 @@ def test_the_box_of_a_killed_up_is_shown_by_its_tag(laptop: Laptop) -> None:
     found = only(laptop)
     assert (found.stack, found.state, found.held, found.instance_id) == ("local", "up", False, instance_id)
     assert found.usd_per_hour == 0.1  # the live price of its plan
+
+
+def test_a_killed_ups_price_is_the_one_it_was_rented_at(laptop: Laptop) -> None:
+    rented(laptop)
+    ledger.write(ENTRY)
+    laptop.has("local")
+    assert only(laptop).usd_per_hour == 0.25
 
 
 def test_a_box_of_another_laptops_stack_is_shown_too(laptop: Laptop) -> None:

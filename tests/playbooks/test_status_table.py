@@ -20,7 +20,7 @@ def cells(standing: Standing, **other: Any) -> tuple[str, ...]:  # noqa: ANN401 
 
 def test_a_box_that_is_up_fills_every_column() -> None:
     assert cells(UP, next_end={"at": "2026-11-21T11:00:00Z", "why": "idle"}) == (
-        *("local", "up", "12345678 127.0.0.1", "local-cpu local", "2.5 h", "$0.30 (3 h)"),
+        *("local", "up", "12345678", "local-cpu", "2.5 h", "$0.30 (3 h)"),
         *("1 min", "30 min", "yes", "yes", "18001"),
     )
 

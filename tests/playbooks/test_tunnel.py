@@ -29,6 +29,7 @@ from tests.playbooks.fake_box import BOX_KEY, SERVED, FakeBox, LoopThread, free_
 from tests.playbooks.own_sshd import SSHD, OwnSshd, descendants, own_sshd
 
 needs_sshd = pytest.mark.skipif(not SSHD, reason="no sshd on this machine: apt-get install openssh-server")
+PATIENCE = 20.0  # seconds; how fast it is stands in the benchmark: a busy machine is no broken program
 READY = Report("boot", "bundle", (), WatchdogReport(True, None, None, ""), ready=True)
 
 
@@ -115,10 +116,8 @@ def test_opening_proves_one_completion_and_a_second_time_changes_nothing(world: 
     first = open_for(world.box)
     assert first.startswith(f"tunnel: open, http://127.0.0.1:{world.box.port}/v1 serves coder; a completion took ")
     pid, asked = world.gateway_pid(), len(world.vllm.asked)
-    started = time.monotonic()
     assert open_for(world.box) == f"tunnel: already open, http://127.0.0.1:{world.box.port}/v1"
-    assert time.monotonic() - started < 1
-    assert (world.gateway_pid(), world.vllm.asked[asked:][0]["path"]) == (pid, "/v1/models")
+    assert (world.gateway_pid(), [one["path"] for one in world.vllm.asked[asked:]]) == (pid, ["/v1/models"])
 
 
 @needs_sshd
@@ -127,7 +126,7 @@ def test_closing_frees_the_port_ends_ssh_and_forgets_the_key(world: World) -> No
     pids = (world.gateway_pid(), world.ssh_pid())
     assert box_key_file("s").stat().st_mode & 0o777 == 0o600
     assert close_for("s")
-    assert [pid for pid in pids if is_running(pid)] == []
+    assert within(PATIENCE, lambda: not any(is_running(pid) for pid in pids))
     assert not box_key_file("s").exists()
     with socket.socket() as other:
         other.bind(("127.0.0.1", world.box.port))
@@ -146,15 +145,15 @@ def is_running(pid: int) -> bool:
 def test_a_killed_ssh_comes_back_and_meanwhile_the_port_answers_503_and_cannot_be_taken(world: World) -> None:
     open_for(world.box)
     world.sshd.stop()  # so that it stays down long enough to look
-    assert within(3, lambda: not tunnel_row("s")["alive"])
+    assert within(PATIENCE, lambda: not tunnel_row("s")["alive"])
     assert world.endpoint.ask("/v1/models")[0] == 503
     with socket.socket() as other, pytest.raises(OSError, match="in use"):
         other.bind(("127.0.0.1", world.box.port))
     world.sshd.start()
-    assert within(5, lambda: bool(tunnel_row("s")["alive"]))
+    assert within(PATIENCE, lambda: bool(tunnel_row("s")["alive"]))
     os.kill(world.ssh_pid(), signal.SIGKILL)
-    assert within(1, lambda: not tunnel_row("s")["alive"])
-    assert within(2, lambda: bool(tunnel_row("s")["alive"]))
+    assert within(PATIENCE, lambda: not tunnel_row("s")["alive"])
+    assert within(PATIENCE, lambda: bool(tunnel_row("s")["alive"]))
     assert world.endpoint.complete(SERVED) < 5
 
 
@@ -163,7 +162,7 @@ def test_a_killed_gateway_takes_its_ssh_with_it_and_opening_again_works(world: W
     open_for(world.box)
     ssh = world.ssh_pid()
     os.kill(world.gateway_pid(), signal.SIGKILL)
-    assert within(2, lambda: not is_running(ssh))
+    assert within(PATIENCE, lambda: not is_running(ssh))
     assert tunnel_row("s")["pid"] is None
     assert open_for(world.box).startswith("tunnel: open")
 
@@ -174,7 +173,7 @@ def test_a_changed_host_key_ends_the_tunnel_with_a_word_and_keeps_the_port(world
     world.sshd.stop()
     world.sshd.new_host_key()
     world.sshd.start()
-    assert within(5, lambda: tunnel_row("s")["word"] == WRONG_KEY_WORD)
+    assert within(PATIENCE, lambda: tunnel_row("s")["word"] == WRONG_KEY_WORD)
     code, answer = world.endpoint.ask("/v1/models")
     assert (code, WRONG_KEY_WORD in answer["error"]["message"]) == (503, True)
     with pytest.raises(BoxError, match="its host key is not the pinned one"):

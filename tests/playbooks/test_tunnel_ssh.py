@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import threading
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from tests.playbooks.fake_box import eventually
 from tests.playbooks.own_sshd import SSHD, OwnSshd, own_sshd
 
 needs_sshd = pytest.mark.skipif(not SSHD, reason="no sshd on this machine: apt-get install openssh-server")
+PATIENCE = 20.0  # seconds; for a busy machine
 ORDERS = Orders("s", "lease-1", 12345678, 18001, 8000, "daybox-12345678", "/f/ssh_config", "", "")
 
 
@@ -42,7 +42,7 @@ def keep(tunnel: Tunnel, story: Callable[[], Awaitable[None]]) -> None:
 
     async def go() -> None:
         keeper = asyncio.create_task(tunnel.keep())
-        assert await eventually(lambda: tunnel.state.up or keeper.done(), 10), tunnel.state
+        assert await eventually(lambda: tunnel.state.up or keeper.done(), PATIENCE), tunnel.state
         try:
             await story()
         finally:
@@ -95,15 +95,14 @@ def test_an_open_tunnel_carries_bytes_through_a_private_socket(tunnel: Tunnel) -
 
 
 @needs_sshd
-def test_a_killed_ssh_is_back_within_two_seconds(tunnel: Tunnel) -> None:
+def test_a_killed_ssh_comes_back_at_the_first_try(tunnel: Tunnel) -> None:
     async def story() -> None:
         assert tunnel.pid is not None
         os.kill(tunnel.pid, signal.SIGKILL)
-        assert await eventually(lambda: not tunnel.state.up, 1)
-        killed_at = time.monotonic()
+        assert await eventually(lambda: not tunnel.state.up, PATIENCE)
         assert tunnel.state.word == "ssh was ended by SIGKILL"
-        assert await eventually(lambda: tunnel.state.up, 2)
-        assert time.monotonic() - killed_at < 2
+        assert await eventually(lambda: tunnel.state.up, PATIENCE)
+        assert tunnel.state.lives == 2
         assert (await says(tunnel)).startswith(b"SSH-2.0")
 
     keep(tunnel, story)
@@ -113,10 +112,10 @@ def test_a_killed_ssh_is_back_within_two_seconds(tunnel: Tunnel) -> None:
 def test_a_rebooted_box_is_found_again(tunnel: Tunnel, sshd: OwnSshd) -> None:
     async def story() -> None:
         sshd.stop()
-        assert await eventually(lambda: not tunnel.state.up and "refused" in tunnel.state.word, 3)
+        assert await eventually(lambda: not tunnel.state.up and "refused" in tunnel.state.word, PATIENCE)
         assert not tunnel.socket.exists()
         sshd.start()
-        assert await eventually(lambda: tunnel.state.up, 5)
+        assert await eventually(lambda: tunnel.state.up, PATIENCE)
         assert tunnel.state.lives == 2
 
     keep(tunnel, story)
@@ -128,7 +127,7 @@ def test_a_changed_host_key_ends_the_tunnel_with_a_word(tunnel: Tunnel, sshd: Ow
         sshd.stop()
         sshd.new_host_key()
         sshd.start()
-        assert await eventually(lambda: tunnel.state.ended, 5)
+        assert await eventually(lambda: tunnel.state.ended, PATIENCE)
         assert (tunnel.state.up, tunnel.state.word) == (False, WRONG_KEY_WORD)
 
     keep(tunnel, story)
@@ -139,7 +138,7 @@ def test_a_box_that_the_cloud_deleted_ends_the_tunnel_with_a_word(tunnel: Tunnel
     async def story() -> None:
         tunnel.is_deleted = lambda: True
         sshd.stop()
-        assert await eventually(lambda: tunnel.state.ended, 5)
+        assert await eventually(lambda: tunnel.state.ended, PATIENCE)
         assert tunnel.state.word == DELETED_WORD
 
     keep(tunnel, story)
@@ -152,7 +151,7 @@ def test_a_box_that_nobody_hears_of_for_an_hour_ends_the_tunnel_with_a_word(
     async def story() -> None:
         monkeypatch.setattr(tunnel_ssh, "GIVE_UP_SECONDS", 0.5)
         sshd.stop()
-        assert await eventually(lambda: tunnel.state.ended, 5)
+        assert await eventually(lambda: tunnel.state.ended, PATIENCE)
         assert tunnel.state.word.startswith("no contact for 0 minutes: ssh: connect to host 127.0.0.1 port")
 
     keep(tunnel, story)
@@ -171,9 +170,9 @@ def test_anything_but_a_plain_yes_of_the_cloud_lets_it_try_on(
     async def story() -> None:
         tunnel.is_deleted = answer
         sshd.stop()
-        assert await eventually(lambda: "refused" in tunnel.state.word, 3)
+        assert await eventually(lambda: "refused" in tunnel.state.word, PATIENCE)
         sshd.start()
-        assert await eventually(lambda: tunnel.state.up, 5)
+        assert await eventually(lambda: tunnel.state.up, PATIENCE)
 
     keep(tunnel, story)
 
@@ -197,11 +196,11 @@ def test_a_cloud_that_takes_its_time_does_not_hold_up_the_next_try(tunnel: Tunne
     answered = threading.Event()
 
     async def story() -> None:
-        tunnel.is_deleted = lambda: answered.wait(20)
+        tunnel.is_deleted = lambda: answered.wait(60)
         sshd.stop()
-        assert await eventually(lambda: "refused" in tunnel.state.word, 3)
+        assert await eventually(lambda: "refused" in tunnel.state.word, PATIENCE)
         sshd.start()
-        assert await eventually(lambda: tunnel.state.up, 5)
+        assert await eventually(lambda: tunnel.state.up, PATIENCE)
 
     keep(tunnel, story)
     answered.set()

@@ -120,7 +120,8 @@ def test_each_check_is_one_row() -> None:
     [
         ("test_a[ssh://daybox-7]", "test_a"),
         ("test_a[ssh://daybox-7-CapDrop-value3]", "test_a[CapDrop-value3]"),
-        ("test_a[x]", "test_a[x]"),
+        ("test_a[vllm-key-ssh://daybox-7]", "test_a[vllm-key]"),
+        ("test_a[x-y]", "test_a[x-y]"),
         ("test_a", "test_a"),
     ],
 )

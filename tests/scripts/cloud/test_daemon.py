@@ -127,6 +127,19 @@ def test_without_systemd_nspawn_it_says_what_is_missing_and_who_does_not_need_it
     assert raised.value.hint.startswith("the Linode stacks do not need it")
 
 
+def test_boxes_of_one_kind_are_not_taken_for_those_of_the_other(commands: Commands) -> None:
+    commands.start()
+    (commands.folder / "mode").write_text("nspawn\n")
+    run = commands.run("start", "--no-boxes")
+    (commands.folder / "mode").write_text("paper\n")
+    assert run.stderr == "local cloud: its boxes are nspawn, not paper; end it: scripts/cloud/stop --boxes\n"
+
+
+def test_no_secret_of_the_shell_lives_on_in_the_double(commands: Commands) -> None:
+    commands.run("start", "--no-boxes", LINODE_TOKEN="planted", PULUMI_CONFIG_PASSPHRASE="planted")
+    assert b"planted" not in Path(f"/proc/{commands.pid()}/environ").read_bytes()
+
+
 def test_two_starts_at_the_same_moment_make_one_cloud(commands: Commands) -> None:
     with ThreadPoolExecutor(2) as pool:
         runs = list(pool.map(lambda _: commands.start(), range(2)))

@@ -24,7 +24,7 @@ def test_ending_all_ends_grandchildren_too(tmp_path: Path) -> None:
 def test_one_that_will_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scripts.installer.children.GRACE_SECONDS", 0.2)
     children = Children()
-    start(children, tmp_path, "trap '' TERM; echo $$ > pid; while :; do sleep 0.1; done")
+    start(children, tmp_path, "trap '' INT TERM; echo $$ > pid; while :; do sleep 0.1; done")
     pid = written_pid(tmp_path / "pid")
     children.end_all()
     assert not is_alive(pid)

@@ -1,7 +1,9 @@
+from pathlib import Path
+
 import pytest
 
 from scripts.installer.pins import REPOSITORY
-from scripts.installer.uv import entry, translated
+from scripts.installer.uv import entry, from_pip, pip_files, settings
 
 LIST = """\
 # a header
@@ -32,16 +34,32 @@ def test_the_committed_list_pins_uv_itself() -> None:
 @pytest.mark.parametrize(
     ("pip", "uv"),
     [
-        ("global.index-url='https://mirror.example/simple'", {"UV_DEFAULT_INDEX": "https://mirror.example/simple"}),
-        (":env:.extra-index-url='https://two.example/'", {"UV_INDEX": "https://two.example/"}),
-        ("global.cert='/etc/ssl/ours.pem'", {"SSL_CERT_FILE": "/etc/ssl/ours.pem"}),
-        ("global.timeout='60'", {}),
+        ("[global]\nindex-url = https://mirror.example/simple", {"UV_DEFAULT_INDEX": "https://mirror.example/simple"}),
+        ("[install]\nextra-index-url =\n  https://two.example\n  https://three.example",
+         {"UV_INDEX": "https://two.example https://three.example"}),
+        ("[global]\ncert = /etc/ssl/ours.pem", {"SSL_CERT_FILE": "/etc/ssl/ours.pem"}),
+        ("[global]\ntimeout = 60", {}),
         ("", {}),
     ],
-)
-def test_what_pip_was_told_uv_is_told(pip: str, uv: dict[str, str]) -> None:
-    assert translated(pip, {}) == uv
+)  # fmt: skip
+def test_what_pip_s_file_says_uv_is_told(tmp_path: Path, pip: str, uv: dict[str, str]) -> None:
+    (tmp_path / "pip.conf").write_text(pip)
+    assert from_pip({}, [tmp_path / "pip.conf"]) == uv
 
 
-def test_what_uv_was_told_itself_stays() -> None:
-    assert translated("global.cert='/etc/ssl/ours.pem'", {"SSL_CERT_FILE": "/other"}) == {}
+def test_pip_s_variables_count_more_than_its_files(tmp_path: Path) -> None:
+    (tmp_path / "pip.conf").write_text("[global]\nindex-url = https://file.example")
+    said = from_pip({"PIP_INDEX_URL": "https://variable.example"}, [tmp_path / "pip.conf"])
+    assert said == {"UV_DEFAULT_INDEX": "https://variable.example"}
+
+
+def test_what_uv_was_told_itself_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_CERT", "/pip.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", "/uv.pem")
+    assert "SSL_CERT_FILE" not in settings()
+
+
+def test_the_file_that_a_user_names_is_read_last(tmp_path: Path) -> None:
+    files = pip_files({"HOME": str(tmp_path), "PIP_CONFIG_FILE": "/named.conf"})
+    assert tmp_path / ".config/pip/pip.conf" in files
+    assert files[-1] == Path("/named.conf")

@@ -1,0 +1,74 @@
+"""A box that ends itself, with no laptop; and everything after it. On a Linode stack, rented from the local cloud."""
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cloud import TOKEN
+from tests.laptop import Laptop, linode_settings, new_laptop
+
+LIFETIME_SECONDS = 120
+LATEST_SECONDS = 180  # invariant 2: no hard limit is outlived by more than 3 minutes
+
+
+@pytest.fixture(scope="module")
+def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
+    """Stack coder-32b on the local cloud: it boots and is armed; image and driver are not to be had here."""
+    made = new_laptop(tmp_path_factory.mktemp("alone"), stack="coder-32b", LINODE_TOKEN=TOKEN)
+    try:
+        made.set(maxLifetimeMinutes="2", **linode_settings(made.cloud))
+        yield made
+        made.destroy()
+    finally:
+        made.cloud.stop()
+
+
+def test_with_no_laptop_the_box_deletes_itself_at_the_end_of_its_lease(laptop: Laptop) -> None:
+    laptop.up().ok()
+    [box] = laptop.instances()
+    ends = json.loads(laptop.on_box("cat /etc/daybox/watchdog.json"))["ends_at"]
+    while laptop.instances():  # nothing of this laptop takes part from here on
+        assert time.time() < ends + LATEST_SECONDS, "the box outlives its lease"
+        time.sleep(2)
+    deleted = [
+        entry["token"] if "token" in entry else entry
+        for entry in laptop.cloud.requests("DELETE", f"/linode/instances/{box['id']}")
+    ]
+    assert deleted, "somebody else did it"
+
+
+def test_status_says_that_it_is_gone(laptop: Laptop) -> None:
+    row = next(row for row in json.loads(laptop.must("fab status --json")) if row["stack"] == "coder-32b")
+    assert row["state"] == "gone"
+
+
+def test_the_next_up_is_a_new_lease_armed_again_also_on_the_same_address(laptop: Laptop) -> None:
+    before = laptop.outputs()
+    laptop.set(maxLifetimeMinutes="60")
+    laptop.up().ok()
+    after = laptop.outputs()
+    assert after["lease"] != before["lease"] and after["instanceId"] != before["instanceId"]
+    assert after["address"] == before["address"], "the address was not recycled: this tests less than it should"
+    limits = json.loads(laptop.on_box("cat /etc/daybox/watchdog.json"))
+    assert limits["instance_id"] == int(float(after["instanceId"]))
+
+
+def test_a_box_deleted_behind_our_back_does_not_break_destroy(laptop: Laptop) -> None:
+    laptop.cloud.json("DELETE", f"/linode/instances/{laptop.instances()[0]['id']}")
+    said = laptop.destroy().ok().out
+    assert "the account lists nothing of it" in said
+
+
+def test_every_lease_has_its_receipt(laptop: Laptop) -> None:
+    receipts = [json.loads(path.read_text()) for path in sorted((laptop.state / "ledger").glob("*.json"))]
+    assert [receipt["usd"] for receipt in receipts] == [1.05, 1.05]
+    assert all(receipt["ended"] for receipt in receipts)
+
+
+def test_a_box_whose_port_22_is_closed_to_us_is_given_back(laptop: Laptop) -> None:
+    laptop.set(sshFrom="203.0.113.7/32")
+    said = laptop.run("pulumi up -s coder-32b --yes --non-interactive", DAYBOX_ARM_SECONDS="15").failed()
+    assert "was given back because nothing could have stopped it" in said
+    assert laptop.instances() == []

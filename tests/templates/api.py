@@ -1,0 +1,74 @@
+"""The provider's API on loopback, as far as the watchdog knows it: one Instance, with a date on every answer."""
+
+import http.server
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.utils import formatdate
+
+
+@dataclass
+class Api:
+    """statuses: given before the right answers, in turn; now: what it says the time is; deleted: whether it is gone."""
+
+    token: str = "box-token"
+    statuses: list[int] = field(default_factory=list)
+    now: float = field(default_factory=time.time)
+    deleted: bool = False
+    redirect: str = ""
+    requests: list[str] = field(default_factory=list)
+    url: str = ""
+
+
+class Answer(http.server.BaseHTTPRequestHandler):
+    """One request."""
+
+    api: Api
+
+    def do_GET(self) -> None:
+        self.answer("GET")
+
+    def do_DELETE(self) -> None:
+        self.answer("DELETE")
+
+    def answer(self, method: str) -> None:
+        api = self.api
+        api.requests.append(f"{method} {self.path}")
+        if api.redirect:
+            return self.say(302, {}, Location=api.redirect)
+        if api.statuses:
+            return self.say(api.statuses.pop(0), {"errors": [{"reason": "as the test wants"}]})
+        if self.headers["Authorization"] != f"Bearer {api.token}":
+            return self.say(401, {"errors": [{"reason": "Invalid Token"}]})
+        if api.deleted or self.path != "/v4/linode/instances/7":
+            return self.say(404, {"errors": [{"reason": "Not found"}]})
+        api.deleted = method == "DELETE"
+        return self.say(200, {} if api.deleted else {"id": 7, "label": "daybox-x", "status": "running", "type": "t"})
+
+    def say(self, status: int, body: dict[str, object], **headers: str) -> None:
+        text = json.dumps(body).encode()
+        self.send_response_only(status)
+        for name, value in {"Date": formatdate(self.api.now, usegmt=True), **headers}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_: object) -> None:
+        """pytest's output is for pytest."""
+
+
+@contextmanager
+def running(api: Api) -> Iterator[Api]:
+    """It answers, on a port of loopback."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Answer", (Answer,), {"api": api}))
+    api.url = f"http://127.0.0.1:{server.server_address[1]}"
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    try:
+        yield api
+    finally:
+        server.shutdown()
+        server.server_close()

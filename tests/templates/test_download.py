@@ -1,0 +1,225 @@
+"""Weights from the Hub, asked of a Hub on loopback: what comes, what never comes, and what a fault costs."""
+
+import json
+import random
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.templates.conftest import OnBox
+from tests.templates.hub import COMMIT, Hub, running
+
+PIECE = 1000
+WEIGHTS = random.Random(1).randbytes(3500)
+FILES = {
+    "config.json": b'{"model_type": "tiny"}',
+    "model-1.safetensors": WEIGHTS,
+    "model-2.safetensors": WEIGHTS[::-1],
+    "tokenizer.model": b"tokens",
+    "chat_template.jinja": b"{{ messages }}",
+    "merges.txt": b"a b",
+    "pytorch_model.bin": b"pickle" * 50,
+    "modeling_tiny.py": b"import os",
+    "README.md": b"words",
+    "original/model.safetensors": WEIGHTS,
+}
+WANTED = {
+    "config.json",
+    "model-1.safetensors",
+    "model-2.safetensors",
+    "tokenizer.model",
+    "chat_template.jinja",
+    "merges.txt",
+}
+
+
+@pytest.fixture
+def hub(onbox: OnBox) -> Iterator[Hub]:
+    """A Hub with one small model in two pieces, to which the box's environment points."""
+    with running(Hub(dict(FILES))) as hub:
+        onbox.environment |= {"HF_ENDPOINT": hub.url, "DAYBOX_PIECE": str(PIECE), "DAYBOX_PAUSE": "0.01"}
+        yield hub
+
+
+def download(onbox: OnBox) -> subprocess.CompletedProcess[str]:
+    """The stage as it runs on a box: `weights`, which calls `download`."""
+    onbox.install("download")
+    return onbox.run("weights")
+
+
+def brought(onbox: OnBox) -> dict[str, bytes]:
+    folder = onbox.root / "var/lib/daybox/models/tiny"
+    return {path.name: path.read_bytes() for path in folder.glob("[!.]*")} if folder.exists() else {}
+
+
+def test_only_what_vllm_reads_comes_and_every_byte_of_it_is_right(onbox: OnBox, hub: Hub) -> None:
+    done = download(onbox)
+    assert done.returncode == 0, done.stderr
+    assert brought(onbox) == {name: FILES[name] for name in WANTED}
+    assert f"@word some/tiny at {COMMIT[:12]}, 0.00 GiB, every digest checked\n" in done.stdout
+    assert f"@bytes {sum(len(FILES[name]) for name in WANTED)}\n" in done.stdout
+
+
+def test_pickle_and_code_are_not_even_asked_for(onbox: OnBox, hub: Hub) -> None:
+    download(onbox)
+    asked = " ".join(hub.requests + hub.store_requests)
+    assert not [name for name in FILES if name not in WANTED and name in asked]
+
+
+def test_a_model_in_a_form_that_runs_code_when_loaded_is_refused(onbox: OnBox, hub: Hub) -> None:
+    hub.files = {"config.json": b"{}", "pytorch_model.bin": b"pickle"}
+    done = download(onbox)
+    assert done.returncode == 1
+    assert done.stderr == "some/tiny has no safetensors, and what else it has is never loaded: pytorch_model.bin\n"
+    assert brought(onbox) == {}
+
+
+def test_a_second_run_asks_the_hub_nothing_and_says_so(onbox: OnBox, hub: Hub) -> None:
+    download(onbox)
+    hub.requests.clear()
+    assert download(onbox).stdout.startswith("@outcome already\n@word ")
+    assert hub.requests == []
+
+
+def test_a_branch_is_resolved_once_and_then_stays(onbox: OnBox, hub: Hub) -> None:
+    download(onbox)
+    hub.commit = "d" * 40
+    assert "@outcome already" in download(onbox).stdout
+    record = onbox.root / f"var/lib/daybox/models/.tiny-{COMMIT}/.daybox.json"
+    assert json.loads(record.read_text()) == ["some/tiny", "main", COMMIT]
+
+
+def test_a_pinned_revision_is_taken_at_its_word(onbox: OnBox, hub: Hub) -> None:
+    onbox.facts(model={"revision": COMMIT})
+    assert download(onbox).returncode == 0
+    assert not [path for path in hub.requests if "/revision/" in path]
+
+
+def test_another_revision_replaces_the_first_at_once(onbox: OnBox, hub: Hub) -> None:
+    download(onbox)
+    hub.commit, hub.files = "d" * 40, {**FILES, "config.json": b'{"model_type": "tony"}'}  # of the same length
+    onbox.facts(model={"revision": "d" * 40})
+    download(onbox)
+    assert brought(onbox)["config.json"] == b'{"model_type": "tony"}'
+
+
+def bytes_asked(requests: list[str]) -> int:
+    ranges = [request.split("bytes=")[1].split()[0].split("-") for request in requests if "bytes=" in request]
+    return sum(int(end) - int(start) + 1 for start, end in ranges)
+
+
+def test_what_was_cut_off_goes_on_where_it_stopped(onbox: OnBox, hub: Hub) -> None:
+    hub.cut_after = 4200  # of 7000
+    assert download(onbox).returncode == 1
+    assert brought(onbox) == {}, "half a model is no model"
+    hub.cut_after = 10**12
+    hub.store_requests.clear()
+    assert download(onbox).returncode == 0
+    assert brought(onbox) == {name: FILES[name] for name in WANTED}
+    assert bytes_asked(hub.store_requests) <= 7000 - 2 * PIECE
+
+
+def test_a_connection_that_breaks_once_goes_on_by_itself(onbox: OnBox, hub: Hub) -> None:
+    hub.cut_after, hub.cuts = 4200, 1
+    assert download(onbox).returncode == 0
+    assert brought(onbox) == {name: FILES[name] for name in WANTED}
+
+
+def test_a_connection_that_always_breaks_ends_the_stage_and_names_the_file(onbox: OnBox, hub: Hub) -> None:
+    hub.cut_after = 0
+    assert re.match(r"model-\d.safetensors: cut off 6 times, last after \d+ of 3500 bytes\n", download(onbox).stderr)
+
+
+def test_wrong_bytes_are_thrown_away_and_named(onbox: OnBox, hub: Hub) -> None:
+    hub.wrong["model-1.safetensors"] = WEIGHTS[:-1] + b"!"
+    done = download(onbox)
+    assert done.returncode == 1
+    assert done.stderr.startswith("model-1.safetensors: the Hub announced digest ")
+    hub.wrong.clear()
+    assert download(onbox).returncode == 0
+    assert brought(onbox)["model-1.safetensors"] == WEIGHTS
+
+
+def test_a_small_file_is_checked_as_well_as_a_large_one(onbox: OnBox, hub: Hub) -> None:
+    hub.wrong["config.json"] = b'{"model_type": "evil"}'
+    assert download(onbox).stderr.startswith("config.json: the Hub announced digest ")
+
+
+def test_a_gated_model_names_the_file_where_a_token_belongs(onbox: OnBox, hub: Hub) -> None:
+    hub.token = "hf_secret"
+    done = download(onbox)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "some/tiny is gated, private or not there (HTTP 401); if it is gated, a token that may read it belongs into"
+        " /etc/daybox/hub-token\n"
+    )
+
+
+def test_a_token_opens_a_gated_model_and_reaches_nobody_but_the_hub(onbox: OnBox, hub: Hub) -> None:
+    hub.token = "hf_secret"
+    onbox.write("etc/daybox/hub-token", "hf_secret\n", 0o600)
+    done = download(onbox)
+    assert done.returncode == 0
+    assert hub.store_requests and not [request for request in hub.store_requests if "hf_secret" in request]
+    assert "hf_secret" not in done.stdout + done.stderr
+
+
+def test_a_model_that_does_not_exist_is_named(onbox: OnBox, hub: Hub) -> None:
+    hub.faults = [404]
+    assert download(onbox).stderr == "some/tiny: api/models/some/tiny/revision/main: HTTP Error 404: Not Found\n"
+
+
+def test_a_busy_hub_is_asked_again(onbox: OnBox, hub: Hub) -> None:
+    hub.faults = [429, 500, 503]
+    assert download(onbox).returncode == 0
+
+
+def test_a_hub_that_stays_away_ends_the_stage(onbox: OnBox, hub: Hub) -> None:
+    hub.faults = [503] * 100
+    assert "HTTP Error 503" in download(onbox).stderr
+
+
+def test_a_model_larger_than_the_disk_is_refused_before_its_first_byte(onbox: OnBox, hub: Hub) -> None:
+    del onbox.environment["DAYBOX_PIECE"]
+    hub.row = lambda path: {"type": "file", "path": path, "size": 2**44, "oid": "0"}  # type: ignore[method-assign]
+    done = download(onbox)
+    assert done.returncode == 1
+    assert f"the disk of {onbox.root}/var/lib/daybox/models has " in done.stderr
+    assert not [path for path in hub.requests if "/resolve/" in path]
+
+
+def test_an_empty_file_is_a_file(onbox: OnBox, hub: Hub) -> None:
+    hub.files["merges.txt"] = b""
+    assert download(onbox).returncode == 0
+    assert brought(onbox)["merges.txt"] == b""
+
+
+def test_a_download_waits_for_its_program_which_arming_brings(onbox: OnBox, hub: Hub) -> None:
+    stage = subprocess.Popen(
+        [onbox.install("weights")], env=onbox.full_environment(), stdout=subprocess.PIPE, text=True
+    )
+    with pytest.raises(subprocess.TimeoutExpired):
+        stage.wait(0.5)
+    onbox.install("download")
+    assert "every digest checked" in stage.communicate(timeout=20)[0]
+
+
+def hand_in(onbox: OnBox) -> Path:
+    return onbox.write("var/cache/daybox/models/tiny/config.json", "{}").parent
+
+
+def test_what_the_cloud_hands_in_is_used_as_it_is(onbox: OnBox, hub: Hub) -> None:
+    folder = hand_in(onbox)
+    done = onbox.run("weights")
+    assert (onbox.root / "var/lib/daybox/models/tiny").resolve() == folder.resolve()
+    assert done.stdout == f"@word {folder.resolve()}\n"
+    assert hub.requests == []
+
+
+def test_what_was_handed_in_is_linked_once(onbox: OnBox) -> None:
+    hand_in(onbox)
+    onbox.run("weights")
+    assert onbox.run("weights").stdout.startswith("@outcome already\n")

@@ -1,0 +1,129 @@
+"""Our units, judged by systemd itself: sound, in the table's order, and with no more rights than they need."""
+
+import configparser
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from stacks.bundle import Bundle, bundle_for
+from stacks.stages import GRAPH, stage_named, unit
+from tests.golden_text import golden
+from tests.shipped import settings_of
+
+FOLDER = "/etc/systemd/system/"
+INSTALLERS = {unit("driver"), unit("docker")}  # they run dpkg: see the comments in stage.service.j2
+needs_systemd = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd to ask")
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return bundle_for(settings_of("local", tmp_path_factory.mktemp("keys")))
+
+
+@pytest.fixture(scope="module")
+def root(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root file system with this machine's units, and ours."""
+    root = tmp_path_factory.mktemp("root")
+    shutil.copytree("/usr/lib/systemd/system", root / "usr/lib/systemd/system", symlinks=True)
+    for file in bundle.files:
+        path = root / file.path.lstrip("/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(file.content)
+        path.chmod(file.mode)
+    for program in ("usr/sbin/nft", "usr/bin/dockerd"):
+        (root / program).parent.mkdir(parents=True, exist_ok=True)
+        (root / program).write_text("#!/bin/sh\n")
+        (root / program).chmod(0o755)
+    (root / "etc/systemd/system/docker.service").write_text("[Service]\nExecStart=/usr/bin/dockerd\n")
+    return root
+
+
+UNITS = [
+    *(unit(stage.name) for stage in GRAPH),
+    unit("seal"),
+    unit("watchdog"),
+    "daybox-watchdog.timer",
+    "daybox.target",
+]
+SERVICES = [name for name in UNITS if name.endswith(".service")]
+
+
+def text(bundle: Bundle, name: str) -> str:
+    return next(file.content for file in bundle.files if file.path == FOLDER + name)
+
+
+def values(bundle: Bundle, name: str, key: str) -> list[str]:
+    """The words of all lines `key=…` of a unit."""
+    return " ".join(re.findall(rf"^{key}=(.*)$", text(bundle, name), re.MULTILINE)).split()
+
+
+def test_every_unit_of_the_bundle_is_looked_at_here(bundle: Bundle) -> None:
+    found = {file.path.removeprefix(FOLDER) for file in bundle.files if file.path.startswith(FOLDER)}
+    assert found == {*UNITS, "docker.service.d/daybox.conf"}
+
+
+@needs_systemd
+@pytest.mark.parametrize("name", [*UNITS, "docker.service"])
+def test_systemd_finds_no_fault(root: Path, name: str) -> None:
+    words = ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", f"--root={root}", name]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    ours = [line for line in done.stderr.splitlines() if "daybox" in line or name in line]
+    assert (done.returncode, ours) == (0, []), done.stderr
+
+
+@needs_systemd
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_unit_has_few_rights_and_an_installer_not_many_more(root: Path, name: str) -> None:
+    most = 40 if name in INSTALLERS else 20
+    words = ["systemd-analyze", "security", "--offline=true", f"--threshold={most}", f"--root={root}", name]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-200:]
+
+
+@pytest.mark.parametrize("stage", GRAPH, ids=lambda stage: stage.name)
+def test_a_stage_needs_and_follows_what_the_table_says(bundle: Bundle, stage: object) -> None:
+    name = getattr(stage, "name")  # noqa: B009
+    needed = {unit(other) for other in stage_named(name).after} | ({unit("seal")} if name == "vllm" else set())
+    assert set(values(bundle, unit(name), "Requires")) == needed
+    assert set(values(bundle, unit(name), "After")) == needed | {"network-online.target"}
+
+
+def test_the_target_wants_every_stage_and_delays_no_boot(bundle: Bundle) -> None:
+    assert values(bundle, "daybox.target", "Wants") == [unit(stage.name) for stage in GRAPH]
+    assert values(bundle, "daybox.target", "DefaultDependencies") == ["no"]
+
+
+def test_docker_does_not_start_unsealed(bundle: Bundle) -> None:
+    assert values(bundle, "docker.service.d/daybox.conf", "Requires") == [unit("seal")]
+    assert values(bundle, "docker.service.d/daybox.conf", "After") == [unit("seal")]
+    assert values(bundle, unit("seal"), "Before") == ["docker.service"]
+
+
+def test_what_only_talks_to_docker_has_no_network(bundle: Bundle) -> None:
+    assert {name for name in SERVICES if values(bundle, name, "PrivateNetwork") == ["yes"]} == {
+        unit("image"),
+        unit("vllm"),
+    }
+
+
+def test_the_driver_may_open_device_files_that_appear_while_it_runs(bundle: Bundle) -> None:
+    """ProtectClock brings a list of devices along, and NVIDIA's would not be on it."""
+    assert not {"ProtectClock", "PrivateDevices", "DeviceAllow"} & {
+        line.partition("=")[0] for line in text(bundle, unit("driver")).splitlines()
+    }
+
+
+def test_the_watchdog_looks_every_20_seconds_by_clocks_that_nobody_sets(bundle: Bundle) -> None:
+    timer = configparser.ConfigParser()
+    timer.optionxform = str  # type: ignore[assignment,method-assign]
+    timer.read_string(text(bundle, "daybox-watchdog.timer"))
+    assert dict(timer["Timer"]) == {"OnBootSec": "5", "OnUnitActiveSec": "20", "AccuracySec": "1"}
+
+
+@pytest.mark.parametrize("name", [*UNITS, "docker.service.d/daybox.conf"])
+def test_units_are_what_was_reviewed(bundle: Bundle, name: str) -> None:
+    kept = f"units/{name.replace('/', '-')}"
+    assert text(bundle, name) == golden(kept, text(bundle, name))
