@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from invoke.exceptions import Exit
 from invoke.tasks import Task, task
@@ -16,20 +16,18 @@ from stacks.errors import DayboxError
 if TYPE_CHECKING:
     from rich.console import Console
 
-F = TypeVar("F", bound=Callable[..., Any])
 INTERRUPTED = 128 + signal.SIGINT  # what a shell reports for Ctrl-C
 
 
-def command(*args: Any, **options: Any) -> Any:
-    """Make a fab command of a function: `@command` or `@command(default=True, help={...})`.
+def command(**options: Any) -> Callable[[Callable[..., None]], "Task[Callable[..., None]]"]:
+    """Make a fab command of a function: `@command(default=True, help={...})`, with Invoke's own options.
 
     It is Invoke's @task with our errors: a DayboxError becomes one line and its exit status.
     """
-    if len(args) == 1 and callable(args[0]) and not options:
-        return command()(args[0])
 
-    def decorate(body: F) -> Task[F]:
-        return task(*args, **options)(one_line_errors()(body))
+    def decorate(body: Callable[..., None]) -> "Task[Callable[..., None]]":
+        made: Task[Callable[..., None]] = task(**options)(one_line_errors()(body))
+        return made
 
     return decorate
 

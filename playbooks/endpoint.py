@@ -108,7 +108,7 @@ class Endpoint:
         raise refused(path, code, answer)
 
 
-def refused(path: str, code: int, answer: Any) -> BoxError | ModelError:  # noqa: ANN401 - any JSON
+def refused(path: str, code: int, answer: Any) -> BoxError | ModelError:
     """What an answer other than 200 means, as an error: the gateway's own refusals say it themselves."""
     error = answer.get("error") if isinstance(answer, dict) else None
     said = error.get("message") if isinstance(error, dict) else error

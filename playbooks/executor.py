@@ -9,7 +9,7 @@ import fabric
 class Executor(fabric.Executor):  # type: ignore[misc] # fabric ships no types
     """Fabric's executor, which otherwise runs what follows `--` as a remote command and dies without a host."""
 
-    def expand_calls(self, calls: Sequence[Any], apply_hosts: bool = True) -> Any:  # noqa: ANN401 - fabric's own
+    def expand_calls(self, calls: Sequence[Any], apply_hosts: bool = True) -> Any:
         """The tasks to run; the words after `--` are the task's own and no call."""
         if not self.core[0].args.hosts.value:
             self.core.remainder = ""

@@ -65,7 +65,9 @@ def accounts_to_look_into(stack: str | None) -> list[Account]:
     tokens = usable_tokens()
     urls = begun if stack and begun else begun | set(tokens)
     if not urls:
-        raise UsageError("sweep: there is no account to look into", hint="export LINODE_TOKEN, or source scripts/env local")
+        raise UsageError(
+            "sweep: there is no account to look into", hint="export LINODE_TOKEN, or source scripts/env local"
+        )
     return [Account(url, deploy_token(tokens.get(url, ""))) for url in sorted(urls)]
 
 
@@ -107,7 +109,9 @@ def end(account: Account, instance_id: int) -> None:
     deadline = time.monotonic() + PROVE_SECONDS
     while is_listed(account.instances(), instance_id) or account.deleted_at(instance_id) is None:
         if time.monotonic() > deadline:
-            raise CloudError(f"sweep: box {instance_id} is still there, and bills", hint="run it again, or the Cloud Manager")
+            raise CloudError(
+                f"sweep: box {instance_id} is still there, and bills", hint="run it again, or the Cloud Manager"
+            )
         time.sleep(LOOK_SECONDS)
 
 

@@ -72,7 +72,7 @@ def bench_local(trial: Trial) -> list[Figure]:
         Figure("pulumi destroy", command_seconds(trial, *DESTROY), "s", 15),
         Figure("up, ready, tunnel, destroy together", time.monotonic() - began, "s", 45),
     ]
-    return figures + [Figure("gateway, added to a request, p50", gateway_overhead(), "ms", 5)]
+    return [*figures, Figure("gateway, added to a request, p50", gateway_overhead(), "ms", 5)]
 
 
 def newest_stage_table() -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Is anything left of a box on this machine or in the account? Asked of the kernel and the API, not of our own notes."""
+"""Is anything left of a box on this machine or in the account? Asked of kernel and API, not of our own notes."""
 
 import json
 import subprocess

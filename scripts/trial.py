@@ -1,7 +1,6 @@
 """The whole job on the local cloud, step by step: what `./scripts/try` runs when everything is installed."""
 
 import argparse
-import os
 import shlex
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scripts import environment, leftovers
-from stacks import catalog, ledger
+from stacks import catalog
 from stacks.errors import DayboxError
 from stacks.price import billed_hours
 
@@ -137,7 +136,10 @@ def main() -> int:
     print("\n" + "\n".join(f"{seconds:7.1f} s  {name}" for name, seconds in trial.took.items()))
     print(f"{sum(trial.took.values()):7.1f} s  in all; {money(trial)}")
     if keep:
-        print("the box is up. Next:\n  source scripts/env local\n  fab status\n  fab tunnel launch-aider\n  pulumi destroy")
+        print(
+            "the box is up. Next:\n"
+            "  source scripts/env local\n  fab status\n  fab tunnel launch-aider\n  pulumi destroy -s local"
+        )
     return 0
 
 

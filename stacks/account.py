@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 from stacks.errors import CloudError, ConfigError
 
 if TYPE_CHECKING:
-    from linode_api4 import LinodeClient
+    pass
 
 PAGE_SIZE = 500  # the API's largest
 TIMEOUT_SECONDS = 30
 RETRIES, BACKOFF_SECONDS = 5, 1.0  # of what the API says will pass: 408, 429, 502, 503, 504
 NEEDED_SCOPES = ("linodes:read_write", "firewall:read_write", "events:read_only")
-TOKEN_SCOPE = "account:read_write"  # noqa: S105 - a scope, not a password
+TOKEN_SCOPE = "account:read_write"
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class Account:
             raise CloudError(fact, hint="is the network up? for the local cloud: source scripts/env local") from None
 
 
-_NEW_TOKEN = "make a new one in the Cloud Manager and export LINODE_TOKEN"  # noqa: S105
+_NEW_TOKEN = "make a new one in the Cloud Manager and export LINODE_TOKEN"
 
 
 def api_error(path: str, status: int, reasons: str) -> CloudError:

@@ -22,7 +22,7 @@ ARM_SECONDS = float(
     os.environ.get("DAYBOX_ARM_SECONDS", "600")
 )  # a Linode takes 90 s to boot; a closed port never opens
 RETRY_SECONDS = 1
-LIMITS_FILE, TOKEN_FILE = "/etc/daybox/watchdog.json", "/etc/daybox/token"  # noqa: S105
+LIMITS_FILE, TOKEN_FILE = "/etc/daybox/watchdog.json", "/etc/daybox/token"
 START = "systemctl daemon-reload && systemctl enable --now --quiet daybox-watchdog.timer"
 PROVE = "/opt/daybox/bin/watchdog --prove"
 OWN_KEY = "/opt/daybox/bin/own-host-key"

@@ -134,6 +134,7 @@ def compose(settings: Settings) -> str:
         environment={**OFFLINE, **device.environment},
         mounts=mounts,
         gpu=device.gpu,
+        revision=model.revision,
         bridge=BRIDGE,
     )
 

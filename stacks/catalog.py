@@ -118,7 +118,7 @@ DEVICES = (
     ),
 )
 
-# Source: Linode's price list as third parties read it, checked against the API 2026-07-18; Ada specs from Linode's docs.
+# Source: Linode's prices as third parties read them, checked against the API 2026-07-18; cards from Linode's docs.
 PLANS = (
     Plan("g2-gpu-rtx4000a1-s", "cuda", gpus=1, gpu_gib=20, capability=89, usd_per_hour=0.52),
     Plan("g2-gpu-rtx4000a1-m", "cuda", gpus=1, gpu_gib=20, capability=89, usd_per_hour=0.67),

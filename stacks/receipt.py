@@ -135,6 +135,6 @@ class Receipt(Resource):
     """Nothing left, and what it cost."""
 
     def __init__(self, name: str, entry: Entry, cloud_token: str, opts: pulumi.ResourceOptions) -> None:
-        """cloud_token: the fixed word of the local cloud, empty for a real one: its token is never kept in the state."""
+        """cloud_token: the fixed word of the local cloud; empty for a real one, whose token is never in the state."""
         props = {key: getattr(entry, key) for key in ENTRY_KEYS} | {"cloud_token": cloud_token}
         super().__init__(ReceiptProvider(), name, props, opts)

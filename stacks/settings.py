@@ -16,9 +16,10 @@ from stacks.places import cloud_dir, stack_dir
 T = TypeVar("T")
 
 KEYS = (
-    "cloud plan region model context sshFrom sshPublicKey idleMinutes maxLifetimeMinutes readyMinutes"
-    " budgetUsd selfDestruct force port url boxToken"
-).split()
+    *("cloud", "plan", "region", "model", "context", "sshFrom", "sshPublicKey"),
+    *("idleMinutes", "maxLifetimeMinutes", "readyMinutes", "budgetUsd"),
+    *("selfDestruct", "force", "port", "url", "boxToken"),
+)
 OPTIONAL_KEYS = ("boxToken",)  # a secret has no default in Pulumi.yaml
 BOX_SIDE = "198.51.100.1"  # how a box of the local cloud reaches what is 127.0.0.1 here; see scripts/cloud/link.py
 FIRST_PORT, PORTS = 18_000, 1_000  # away from what developers usually run, below Linux's ephemeral ports

@@ -27,7 +27,8 @@ STAGES = (
     # First: a box that fails later must still end itself. No unit runs it: arming does, once it has proved itself.
     Stage("watchdog", "watchdog", "the box can end itself"),
     Stage("driver", "driver", "the GPU's driver", minutes=25, sandbox="modules"),
-    Stage("docker", "docker-engine", "Docker", minutes=20, sandbox="packages"),
+    # It may have to wait until the driver's packages are installed: dpkg has one lock.
+    Stage("docker", "docker-engine", "Docker", minutes=45, sandbox="packages"),
     # Pulling needs the daemon, not the GPU.
     Stage("image", "image", "vLLM's image", after=("docker",), minutes=45, sandbox="client"),
     # Needs nothing but the network: the longest lane must not wait for the others.

@@ -1,7 +1,7 @@
 """The Watchdog resource: a box counts as created only when it can end itself.
 
-Create and update arm the box over pinned ssh. What cannot be armed on create is deleted through the API, because a
-box that nobody could stop must not exist. Its class names and module path are a stored format: Pulumi's state names them.
+Create and update arm the box over pinned ssh. What cannot be armed on create is deleted through the API, because
+a box that nobody could stop must not exist. Class names and module path are a stored format: Pulumi's state has them.
 """
 
 from dataclasses import dataclass, field, fields
@@ -131,6 +131,7 @@ def given_back(props: dict[str, Any], error: DayboxError) -> DayboxError:
 class Watchdog(Resource):
     """A box that can end itself."""
 
+    address: pulumi.Output[str]
     host_key: pulumi.Output[str]
 
     def __init__(self, name: str, inputs: ArmInputs, opts: pulumi.ResourceOptions) -> None:

@@ -18,7 +18,7 @@ from stacks.receipt import Receipt
 from stacks.settings import Settings
 from stacks.watchdog import ArmInputs, Watchdog
 
-TOKEN_SCOPES = "linodes:read_write"  # noqa: S105 - the least that can delete the box
+TOKEN_SCOPES = "linodes:read_write"
 # NOTE: a changed template, or a second laptop's key, must never replace a running box; arming sets the tags.
 KEEP = ["metadatas", "tags", "authorizedKeys"]
 

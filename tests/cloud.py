@@ -108,7 +108,7 @@ class Cloud:
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         return self._send(method, f"/v4{path}", body, sent)
 
-    def json(self, method: str, path: str, body: object = None, **options: str) -> Any:  # noqa: ANN401 - as JSON is
+    def json(self, method: str, path: str, body: object = None, **options: str) -> Any:
         """The JSON of a request that must succeed."""
         reply = self.call(method, path, body, **options)
         assert reply.status_code == 200, reply.text
@@ -141,7 +141,7 @@ class Cloud:
         body = {"token": token, "scopes": scopes, "username": username} | ({"expiry": expiry} if expiry else {})
         self._admin("POST", "/admin/tokens", body)
 
-    def _admin(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - as JSON is
+    def _admin(self, method: str, path: str, body: object = None) -> Any:
         reply = self._send(method, path, body, {})
         assert reply.status_code == 200, reply.text
         return reply.json()

@@ -1,10 +1,9 @@
-"""A newcomer's laptop for end-to-end tests: a fresh checkout, a state of its own, and the commands as they are typed."""
+"""A newcomer's laptop for end-to-end tests: a fresh checkout, a state of its own, commands as they are typed."""
 
 import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from tests.cloud import Cloud, start_cloud
 
 CHECKOUT = Path(__file__).parents[1]
 NOT_COPIED = shutil.ignore_patterns(".venv", ".git", "__pycache__", ".*_cache")
+LONGEST_SECONDS = 280
 SETTINGS = ("LINODE_", "PULUMI_", "DAYBOX_", "HF_")  # of whoever runs the tests: none of it may take part
 
 
@@ -46,15 +46,15 @@ class Laptop:
             start_new_session=True,
         )
 
-    def run(self, line: str, cwd: Path | None = None, *, seconds: float = 280, **more: str) -> "Done":
+    def run(self, line: str, cwd: Path | None = None, **more: str) -> "Done":
         """Type a command line and wait for it."""
         process = self.start(line, cwd, **more)
         try:
-            out, err = process.communicate(timeout=seconds)
+            out, err = process.communicate(timeout=LONGEST_SECONDS)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, 9)
             out, err = process.communicate()
-            raise AssertionError(f"{line}: not done in {seconds} s\n{out}\n{err}") from None
+            raise AssertionError(f"{line}: not done in {LONGEST_SECONDS} s\n{out}\n{err}") from None
         return Done(line, process.returncode, out, err)
 
     def must(self, line: str, cwd: Path | None = None, **more: str) -> str:
@@ -119,7 +119,7 @@ def new_laptop(folder: Path, *, boxes: bool = True, stack: str = "local", **more
 
 
 def another_laptop(folder: Path, first: Laptop) -> Laptop:
-    """Somebody else's: its own checkout, state and owner, the same account. It rents from Linode, as far as it knows."""
+    """Somebody else's: its own checkout, state and owner, the same account."""
     return Laptop(checkout(folder), first.cloud, folder / "state", first.stack, dict(first.more))
 
 
@@ -131,6 +131,6 @@ def checkout(folder: Path) -> Path:
     return root
 
 
-def linode_settings(cloud: Cloud) -> Mapping[str, str]:
+def linode_settings(cloud: Cloud) -> dict[str, str]:
     """What a Linode stack needs to be rented from the local cloud."""
     return {"url": cloud.url, "sshFrom": "198.51.100.0/24"}

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.cloud.link import Link
+from stacks.errors import CloudError
 
 OWN_FOLDERS = ("disk/upper", "disk/work", "root", "docker")
 
@@ -57,6 +58,7 @@ class BoxFolder:
         for name in OWN_FOLDERS:
             (self.path / name).mkdir(parents=True, exist_ok=True)
         self.path.chmod(0o700)  # user-data is in it
+        (self.path / "disk/upper").chmod(0o755)  # whatever our umask: the box's own `/` has its mode
 
     def facts(self) -> Facts | None:
         """The box's facts; None if there is no such box."""
@@ -86,7 +88,7 @@ class BoxFolder:
         draft.replace(self.path / name)
 
     def mount(self, rootfs: str) -> None:
-        """Lay the box's own disk over the shared root file system, unless it lies there."""
+        """Lay the box's own disk over the shared root file system, unless it lies there. Raises CloudError."""
         if not self.root.is_mount():
             upper, work = self.path / "disk/upper", self.path / "disk/work"
             shutil.rmtree(work)  # after a crash of this machine it refuses what was mounted volatile
@@ -94,10 +96,18 @@ class BoxFolder:
             # volatile: nothing is synced. A pretended box may lose its disk when this machine loses power, and need not
             # wait for all that others write on this disk whenever it boots or ends.
             layers = f"lowerdir={rootfs},upperdir={upper},workdir={work},volatile"
-            subprocess.run(["mount", "-t", "overlay", "-o", layers, "daybox", self.root], check=True)
+            self._do("mount", "-t", "overlay", "-o", layers, "daybox")
 
     def remove(self) -> None:
-        """Unmount and delete everything. Raises OSError if something holds it."""
+        """Unmount and delete everything. Raises CloudError if something holds it."""
         while self.root.is_mount():
-            subprocess.run(["umount", self.root], check=True)
-        shutil.rmtree(self.path, ignore_errors=False)
+            self._do("umount")
+        shutil.rmtree(self.path)
+
+    def _do(self, *words: str) -> None:
+        done = subprocess.run([*words, self.root], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise CloudError(
+                f"{self.root}: {words[0]}: {done.stderr.strip()}",
+                hint="it must lie on a file system like ext4 (see DAYBOX_STATE), and nothing may be at work in it",
+            )

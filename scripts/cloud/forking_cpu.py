@@ -19,7 +19,7 @@ class ForkingCpuPlatform(CpuPlatform):  # type: ignore[misc, unused-ignore]
     """vLLM's own CPU platform but for how it starts its engine."""
 
     @classmethod
-    def check_and_update_config(cls, vllm_config: Any) -> None:  # noqa: ANN401 - vLLM's class, not installed here
+    def check_and_update_config(cls, vllm_config: Any) -> None:
         """Let vLLM settle everything, then take back its `spawn`."""
         super().check_and_update_config(vllm_config)
         os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "fork"

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -79,7 +80,7 @@ class Keeper:
         """Wait for the link and give it its address; False if the box ended before."""
         deadline = time.monotonic() + LINK_SECONDS
         while box.poll() is None and time.monotonic() < deadline:
-            if Path(f"/sys/class/net/{self.facts.link.name}").exists():
+            with suppress(OSError, subprocess.CalledProcessError):  # it is not there yet, or not any more
                 link.dress(self.facts.link)
                 return True
             time.sleep(0.005)
@@ -101,8 +102,9 @@ class Keeper:
     def _tell_init(self, box: "subprocess.Popen[bytes]", number: int) -> None:
         """Signal the box's first process, again and again: while it boots, it does not listen yet."""
         children = Path(f"/proc/{box.pid}/task/{box.pid}/children")
-        for init in children.read_text().split()[:1]:
-            os.kill(int(init), number)
+        with suppress(OSError):  # it has just ended
+            for init in children.read_text().split()[:1]:
+                os.kill(int(init), number)
 
     def _powered_off_by_itself(self) -> None:
         """Lassie, Linode's watchdog, brings such a box back; without her it stays off."""

@@ -28,18 +28,20 @@ class NspawnBoxes:
     def create(
         self, box_id: int, *, label: str, user_data: bytes, authorized_keys: list[str], lassie: bool, api_port: int
     ) -> str:
-        """Take an address, lay out the disk, start the keeper."""
+        """Take an address, lay out the disk, start the keeper; or leave nothing, if one of these cannot be done."""
         rootfs, box = prepared_rootfs(cache_dir()), self._box(box_id)
-        box.make()
-        own = link.take(box_id, api_port)
-        mounts = {place: str(source) for place, source in handed_in(cache_dir()).items()}
-        facts = Facts(box_id, label, own.subnet, api_port, self.lassie_seconds, str(rootfs), mounts)
-        box.write_facts(facts)
-        box.mount(facts.rootfs)
-        seed.plant(box.root, link=own, label=label, user_data=user_data, authorized_keys=authorized_keys)
-        self.set_lassie(box_id, lassie)
-        self._hold_rules(box_id)
-        self.boot(box_id)
+        try:
+            box.make()
+            own = link.take(box_id, api_port)
+            mounts = {place: str(source) for place, source in handed_in(cache_dir()).items()}
+            box.write_facts(Facts(box_id, label, own.subnet, api_port, self.lassie_seconds, str(rootfs), mounts))
+            box.mount(str(rootfs))
+            seed.plant(box.root, link=own, label=label, user_data=user_data, authorized_keys=authorized_keys)
+            self.set_lassie(box_id, lassie)
+            self.boot(box_id)
+        except BaseException:
+            self.delete(box_id)
+            raise
         return own.box
 
     def address(self, box_id: int) -> str | None:

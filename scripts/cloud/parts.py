@@ -95,5 +95,9 @@ def only_one(folder: Path) -> Iterator[None]:
     """Hold the folder's lock: a second preparation waits here, and then finds everything made."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".prepare.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("  another preparation is under way: waiting for it", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield

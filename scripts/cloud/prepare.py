@@ -94,10 +94,11 @@ def make(wanted: Sequence[Part]) -> None:
         return
     if os.geteuid() != 0:
         raise CloudError("prepare: boxes need root", hint="run it as root; the Linode stacks do not need it")
+    os.umask(0o022)  # what is made here is a system's, whoever makes it
     began, fetched = time.monotonic(), received_mib()
     try:
         with only_one(cache_dir()):
-            make_all(missing(wanted), say)
+            make_all(missing(wanted), say)  # asked again: another run may have made them meanwhile
     except KeyboardInterrupt:
         end_all()
         raise

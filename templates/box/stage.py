@@ -21,13 +21,18 @@ STAGE = sys.argv[1]
 
 
 def write(event: str, **more: object) -> None:
-    """Append one event: a single write, so that stages side by side do not mix, and on disk before we go on."""
+    """Append one event: a single write, so that stages side by side do not mix, and on disk before we go on.
+
+    Where the disk takes nothing more, the journal has it.
+    """
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     line = json.dumps({"stage": STAGE, "event": event, "at": round(time.time(), 3), "boot": boot, **more})
-    STATE.mkdir(parents=True, exist_ok=True)
-    with open(STATE / "stages.jsonl", "ab", buffering=0) as file:
-        file.write(f"{line}\n".encode())
-        os.fsync(file.fileno())
+    try:
+        with open(STATE / "stages.jsonl", "ab", buffering=0) as file:
+            file.write(f"{line}\n".encode())
+            os.fsync(file.fileno())
+    except OSError as error:
+        print(line, error, flush=True)
 
 
 def full_disk() -> str:
@@ -71,5 +76,6 @@ def run(program: str) -> int:
 
 
 if __name__ == "__main__":
+    STATE.mkdir(parents=True, exist_ok=True)
     write("start")
     sys.exit(run(sys.argv[-1]))

@@ -74,7 +74,9 @@ def wait_for(condition: Callable[[], Any], seconds: float = 60) -> Any:
 
 def test_three_commands_end_in_a_commit_by_the_model(laptop: Laptop, repository: Path) -> None:
     """The commit is the model's; its form is ours (structured outputs), so it proves plumbing, not skill."""
-    shown = subprocess.run(["git", "log", "--format=%an %s"], cwd=repository, capture_output=True, text=True, check=True)
+    shown = subprocess.run(
+        ["git", "log", "--format=%an %s"], cwd=repository, capture_output=True, text=True, check=True
+    )
     assert len(shown.stdout.splitlines()) == 2, shown.stdout
     subprocess.run(["python3", "-c", "from calc import add; assert add(2, 3) == 5"], cwd=repository, check=True)
 
@@ -134,9 +136,15 @@ def test_verify_passes(laptop: Laptop, repository: Path) -> None:
 def test_a_killed_ssh_comes_back_by_itself_and_the_port_is_held_meanwhile(laptop: Laptop, repository: Path) -> None:
     assert ask(laptop).status_code == 200
     os.kill(tunnel_ssh_pid(laptop), signal.SIGKILL)
-    seen = [ask(laptop).status_code]
-    wait_for(lambda: seen.append(ask(laptop).status_code) or seen[-1] == 200)
-    assert set(seen) <= {200, 503}
+    seen = {ask(laptop).status_code}
+
+    def answers() -> bool:
+        newest = ask(laptop).status_code
+        seen.add(newest)
+        return newest == 200
+
+    wait_for(answers)
+    assert seen <= {200, 503}
 
 
 def test_a_reboot_is_survived_and_nobody_can_take_the_port(laptop: Laptop, repository: Path) -> None:
@@ -196,7 +204,9 @@ def test_no_secret_stands_in_clear_in_pulumis_state_or_on_a_command_line(laptop:
     token = laptop.on_box("cat /etc/daybox/token").strip()
     first_key = (laptop.state / "stacks/local/first_ed25519").read_text().splitlines()[2]
     passphrase = (laptop.state / "passphrase").read_text().strip()
-    for file in (path for place in ("pulumi", "pulumi-home") for path in (laptop.state / place).rglob("*") if path.is_file()):
+    for file in (
+        path for place in ("pulumi", "pulumi-home") for path in (laptop.state / place).rglob("*") if path.is_file()
+    ):
         content = file.read_bytes()
         assert not [secret for secret in (token, first_key, passphrase) if secret.encode() in content], file
     for path in ("passphrase", "stacks/local/first_ed25519", "stacks/local/login_ed25519", "stacks/local/box_key"):
@@ -213,7 +223,9 @@ def test_a_host_key_that_is_not_the_pinned_one_stops_everything(laptop: Laptop) 
     other = f"{known.read_text().split()[0]} {box_public_key(laptop)}"
     pinned = known.read_text()
     known.write_text(other)
-    laptop.on_box("cp -a /root/kept /etc/ssh/ssh_host_ed25519_key && rm /root/kept /root/other* && systemctl reload ssh")
+    laptop.on_box(
+        "cp -a /root/kept /etc/ssh/ssh_host_ed25519_key && rm /root/kept /root/other* && systemctl reload ssh"
+    )
     known.write_text(pinned)
     assert laptop.on_box("echo back").strip() == "back"
 

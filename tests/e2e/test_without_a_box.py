@@ -96,7 +96,7 @@ def test_no_capacity_says_so_and_leaves_nothing_that_bills(laptop: Laptop) -> No
 
 
 def test_up_killed_while_the_create_is_in_flight_is_seen_by_tag_and_never_doubled(laptop: Laptop) -> None:
-    """Invariants 1 and 6: the box is in the listing, the next `up` names it, `destroy` does not claim that it is gone."""
+    """Invariants 1 and 6: the box is listed, the next `up` names it, `destroy` does not claim that it is gone."""
     laptop.cloud.fault("slow", "POST", CREATE, seconds=3)
     asked = len(laptop.cloud.requests("POST", "/linode/instances"))
     process = laptop.start("exec pulumi up -s local --yes --non-interactive --skip-preview")
@@ -144,6 +144,10 @@ def test_two_laptops_at_once_make_one_box_at_most(laptop: Laptop, tmp_path: Path
 def test_the_committed_stack_files_hold_no_salt_of_anybodys_passphrase() -> None:
     root = Path(__file__).resolve().parents[2]
     shown = subprocess.run(
-        ["git", "grep", "-l", "encryptionsalt", "HEAD", "--", "stacks/"], cwd=root, capture_output=True, text=True, check=False
+        ["git", "grep", "-l", "encryptionsalt", "HEAD", "--", "stacks/"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert shown.stdout == ""

@@ -33,7 +33,7 @@ async def chat(world: GatewayWorld, *, stream: bool) -> AsyncIterator[aiohttp.Cl
         yield reply
 
 
-def ask(world: GatewayWorld, method: str, path: str, **options: Any) -> tuple[int, dict[str, Any], dict[str, str]]:  # noqa: ANN401
+def ask(world: GatewayWorld, method: str, path: str, **options: Any) -> tuple[int, dict[str, Any], dict[str, str]]:
     """Status, JSON and headers of one request."""
 
     async def go() -> tuple[int, dict[str, Any], dict[str, str]]:

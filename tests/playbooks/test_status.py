@@ -62,7 +62,7 @@ class Laptop:
         """A box of `stack` in this cloud, as `up` would export it."""
         return replace(BOX, stack=stack, api_url=self.cloud.url, instance_id=instance_id)
 
-    def report(self, *_: object, **__: object) -> Any:  # noqa: ANN401
+    def report(self, *_: object, **__: object) -> Any:
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -158,7 +158,7 @@ def test_what_a_failed_up_left_is_said(laptop: Laptop) -> None:
     assert only(laptop).word == "4 resources are left of it: pulumi destroy -s local"
 
 
-def unreadable(_stack: str) -> Any:  # noqa: ANN401
+def unreadable(_stack: str) -> Any:
     raise ConfigError("stacks/local/url: the local cloud is not running", hint="source scripts/env local")
 
 

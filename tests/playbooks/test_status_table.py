@@ -14,7 +14,7 @@ from tests.playbooks.test_standing import NOW, REPORT
 UP = Standing(**vars(declared(BOX, "up")) | {"report": REPORT, "tunnel_port": 18_001, "tunnel_alive": True})
 
 
-def cells(standing: Standing, **other: Any) -> tuple[str, ...]:  # noqa: ANN401 - of a row
+def cells(standing: Standing, **other: Any) -> tuple[str, ...]:
     return status_table.cells(standing.row(NOW) | other, NOW)
 
 

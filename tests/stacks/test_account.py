@@ -128,7 +128,9 @@ def test_no_token_is_found_before_anything_is_asked(monkeypatch: pytest.MonkeyPa
         account_module.deploy_token("")
 
 
-def test_a_full_answer_is_needed_not_half_of_it(account: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_full_answer_is_needed_not_half_of_it(
+    account: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(account, "_call", lambda *_, **__: {"data": [], "pages": 1, "results": 3})
     with pytest.raises(CloudError, match="0 of 3 rows"):
         account.instances()

@@ -17,7 +17,7 @@ from tests.shipped import STACKS, settings_of
 
 PRIVATE = "-----BEGIN OPENSSH PRIVATE KEY-----\nfirst contact\n-----END OPENSSH PRIVATE KEY-----\n"
 PUBLIC = "ssh-ed25519 AAAAfirst"
-ISSUE_LIMIT = 10_000  # bytes in base64; the rest of the API's 16 KB is for what comes later
+OUR_LIMIT = 10 * 1024  # bytes in base64; the rest of the API's 16 KB is for what comes later
 
 
 @pytest.fixture(params=STACKS)
@@ -87,7 +87,7 @@ def test_user_data_stays_small(stack: str, tmp_path: Path) -> None:
     public = " ".join(key.with_suffix(".pub").read_text().split()[:2])
     data = as_base64(user_data(bundle_for(settings_of(stack, tmp_path)), key.read_text(), public))
     print(f"{stack}: user-data {len(data)} bytes in base64, {USER_DATA_LIMIT - len(data)} below the API's limit")
-    assert len(data) <= ISSUE_LIMIT
+    assert len(data) <= OUR_LIMIT
 
 
 def test_user_data_over_the_limit_is_refused_with_both_numbers() -> None:

@@ -1,5 +1,6 @@
 """The Receipt: "gone" is what the account's full list says, and an event that proves it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -82,7 +83,7 @@ def test_65_minutes_are_billed_as_two_hours() -> None:
 
 
 def test_a_lease_without_a_box_costs_nothing() -> None:
-    closed = close(ledger.replace(ENTRY, instance_ids=()), START + timedelta(minutes=5))
+    closed = close(replace(ENTRY, instance_ids=()), START + timedelta(minutes=5))
     assert (closed.billed_hours, closed.usd) == (0, 0.0)
 
 
@@ -93,7 +94,7 @@ def test_the_receipt_says_what_it_cost_and_where_the_price_is_from() -> None:
 
 def test_the_ledger_gives_back_what_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
-    ledger.write(ledger.replace(ENTRY, instance_ids=()))
+    ledger.write(replace(ENTRY, instance_ids=()))
     ledger.add_instance(ENTRY.lease, 7)
     ledger.add_instance(ENTRY.lease, 7)
     assert list(ledger.entries()) == [ENTRY]

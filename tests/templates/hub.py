@@ -34,6 +34,17 @@ class Hub:
     store_requests: list[str] = field(default_factory=list)
     url: str = ""
     store_url: str = ""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def allowed(self, length: int) -> int:
+        """How many bytes of an answer of the store go out before its connection breaks."""
+        with self.lock:
+            if self.cuts <= 0 or self.cut_after >= length:
+                self.cut_after -= length
+                return length
+            allowed, self.cut_after = max(self.cut_after, 0), 0
+            self.cuts -= 1
+            return allowed
 
     def row(self, path: str) -> dict[str, object]:
         """The file as the Hub lists it."""
@@ -93,14 +104,7 @@ class Answer(http.server.BaseHTTPRequestHandler):
             start, end = (int(number) for number in asked.removeprefix("bytes=").split("-"))
             headers["Content-Range"] = f"bytes {start}-{end}/{len(content)}"
             content, status = content[start : end + 1], 206
-        if self.store and self.hub.cut_after < len(content):
-            self.say(status, content, only=max(self.hub.cut_after, 0), **headers)
-            self.hub.cuts -= 1
-            self.hub.cut_after = 0 if self.hub.cuts else 10**12
-            return
-        if self.store:
-            self.hub.cut_after -= len(content)
-        self.say(status, content, **headers)
+        self.say(status, content, only=self.hub.allowed(len(content)) if self.store else None, **headers)
 
     def say(self, status: int, body: bytes, only: int | None = None, **headers: str) -> None:
         self.send_response(status)

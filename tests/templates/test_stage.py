@@ -91,3 +91,11 @@ def test_a_full_disk_is_named_with_what_is_free(onbox: OnBox) -> None:
     )
     word = onbox.events()[-1]["word"]
     assert word == f"the disk of {onbox.root}/var/lib/daybox is full, 5 MiB free: no space left"
+
+
+def test_a_disk_that_takes_no_event_leaves_it_to_the_journal(onbox: OnBox) -> None:
+    onbox.path("var/lib/daybox/stages.jsonl/folder").mkdir(parents=True)  # so that no line can be appended
+    onbox.install("image", "#!/bin/sh\nexit 1\n")
+    done = onbox.run("stage", "image")
+    assert done.returncode == 1
+    assert '"outcome": "failed"' in done.stdout

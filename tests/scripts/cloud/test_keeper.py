@@ -69,7 +69,7 @@ def test_a_box_stays_off(
     folder: BoxFolder, lassie: str, story: list[int | str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder.write("lassie", lassie)
-    monkeypatch.setattr(keeper.time, "sleep", give_up)
+    monkeypatch.setattr("time.sleep", give_up)
     assert boots(folder, *story) == 1
     assert (folder.read("want"), folder.read("state")) == ("down", "offline")
 

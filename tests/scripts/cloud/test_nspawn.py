@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.cloud import cgroup, nspawn
+from scripts.cloud import cgroup
 from scripts.cloud.box_folder import BoxFolder, Facts
 from scripts.cloud.boxes import Boxes
 from scripts.cloud.nspawn import NspawnBoxes
@@ -30,7 +30,7 @@ def test_they_are_what_the_double_asks_for(boxes: NspawnBoxes) -> None:
 def test_a_deed_on_a_box_that_is_not_there_is_no_error(
     boxes: NspawnBoxes, deed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(nspawn.link, "remove", lambda _box_id: None)
+    monkeypatch.setattr("scripts.cloud.link.remove", lambda _box_id: None)
     getattr(boxes, deed)(BOX)
     assert boxes.state(BOX) == "gone"
 

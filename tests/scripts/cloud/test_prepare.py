@@ -64,7 +64,7 @@ def test_an_unknown_part_is_answered_with_the_choice(cache: Path) -> None:
 
 
 def test_making_needs_root_and_says_what_does_not(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prepare.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(CloudError, match="boxes need root"):
         prepare.main()
 

@@ -1,6 +1,7 @@
 """A GGUF file small enough to be read by eye: what tests of the reader and of the conversion are made of."""
 
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 
 U32, F32, TEXT, ARRAY = 4, 6, 8, 9
@@ -43,7 +44,7 @@ def fact(value: object) -> bytes:
     return struct.pack("<I", kind) + struct.pack("<f" if kind == F32 else "<I", value)
 
 
-def write_gguf(path: Path, tensors: dict[str, tuple[tuple[int, ...], int, bytes]]) -> Path:
+def write_gguf(path: Path, tensors: Mapping[str, tuple[tuple[int, ...], int, bytes]]) -> Path:
     """Write FACTS and the tensors: name -> shape (innermost first, as GGUF counts), type, bytes."""
     head = struct.pack("<4sIQQ", b"GGUF", 3, len(tensors), len(FACTS))
     head += b"".join(text(key) + fact(value) for key, value in FACTS.items())

@@ -93,11 +93,12 @@ def test_a_build_that_breaks_off_leaves_what_was_there(
     answering(monkeypatch, False)
 
     def break_off(lane: Lane, folder: Path) -> None:
-        raise SetupError("go: ended with status 1", hint="")
+        raise SetupError("go: ended with status 1", hint="see the log")
 
     monkeypatch.setattr(go_build, "build", break_off)
-    with pytest.raises(SetupError):
+    with pytest.raises(SetupError) as caught:
         engine.act(lane)
+    assert caught.value.hint == "see the log, or put a Pulumi CLI from 3.259.0 on on PATH"
     assert pulumi_bin() == cache / "pulumi/3.259.0/bin"
     assert [path.name for path in (cache / "pulumi").iterdir()] == ["3.259.0"]
 

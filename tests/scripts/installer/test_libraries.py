@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from scripts.installer import aider, javascript, libraries, local_cloud, uv
+from scripts.installer.failure import SetupError
 from scripts.installer.job import Job
 from scripts.installer.lane import Lane
 from scripts.installer.libraries import FOR_TESTS, RUNTIME, is_sound, made_from
@@ -80,7 +81,7 @@ def test_npm_s_libraries_are_moved_in_place_when_they_are_complete(
 
 def test_a_broken_off_npm_leaves_nothing(cache: Path, lane: Lane, make_program: MakeProgram) -> None:
     make_program("npm", "mkdir node_modules; exit 1")
-    with pytest.raises(Exception, match="npm: ended with status 1"):
+    with pytest.raises(SetupError, match="npm: ended with status 1"):
         javascript.act(lane)
     assert list((cache / "npm").iterdir()) == []
 
@@ -93,3 +94,13 @@ def test_the_local_cloud_says_itself_whether_it_is_prepared(
         uv, "PYTHON", make_program("python", f'[ "$*" = "-m scripts.cloud prepare --check" ] && exit {status}')
     )
     assert local_cloud.ask(Job.TRY) == word
+
+
+def test_without_a_python_that_aider_accepts_it_says_which_to_install(
+    cache: Path, lane: Lane, make_program: MakeProgram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uv, "UV", make_program("uv", "echo no interpreter found; exit 2"))
+    with pytest.raises(SetupError) as caught:
+        aider.act(lane)
+    line = "aider: needs Python >=3.10,<3.13: no interpreter found; install Python 3.12 and run this again"
+    assert caught.value.line() == line
