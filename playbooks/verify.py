@@ -19,7 +19,7 @@ from playbooks.boxes import ROOT, STACK_HELP, find_box, find_settings
 from playbooks.command import command, print_json
 from stacks.box import Box, box_target
 from stacks.errors import BoxError
-from stacks.ssh import Target
+from stacks.ssh import Target, run
 
 if TYPE_CHECKING:
     from stacks.settings import Settings
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 FACTS_VARIABLE = "DAYBOX_VERIFY"  # tests/host/conftest.py reads the file it names
 KEEP_SECONDS = 5  # of the one ssh connection between two checks; ended at the end in any case
 SECRETS = ("LINODE_", "PULUMI_", "HF_")  # prefixes of variables that no check needs
+NAMED = 5  # failed checks that the last line names; pytest has shown them all
 ALL_PASSED, SOME_FAILED = 0, 1  # pytest's exit status
 
 
@@ -37,10 +38,11 @@ def verify(_c: Context, stack: str | None = None, json: bool = False) -> None:
     checks = run_checks(box, facts(box, find_settings(box.stack)), quiet=json)
     if json:
         print_json({"stack": box.stack, "lease": box.lease, "instance_id": box.instance_id, "checks": checks})
-    failed = [check for check in checks if check["outcome"] == "failed"]
+    failed = [check["check"] for check in checks if check["outcome"] == "failed"]
     if failed:
+        names = ", ".join(failed[:NAMED]) + (" …" if len(failed) > NAMED else "")
         raise BoxError(
-            f"box/{box.alias}: {len(failed)} of {len(checks)} checks failed: {', '.join(c['check'] for c in failed)}",
+            f"box/{box.alias}: {len(failed)} of {len(checks)} checks failed: {names}",
             hint="`fab bootstrap` brings what this checkout declares; `pulumi up` arms anew",
         )
 
@@ -74,9 +76,10 @@ def facts(box: Box, settings: "Settings") -> dict[str, Any]:
 def run_checks(box: Box, known: Mapping[str, Any], *, quiet: bool) -> list[dict[str, Any]]:
     """Run tests/host against the box; one row a check. quiet: what pytest says goes to stderr.
 
-    Raises BoxError if pytest could not run them at all.
+    Raises BoxError if the box is not reached, or pytest could not run them at all.
     """
     target = box_target(box)
+    run(target, "true")  # else every check would wait for a box that nobody reaches
     with tempfile.TemporaryDirectory(prefix="dbx-") as folder:  # short: a Unix socket's path has 107 bytes
         facts_file, config, report = (Path(folder, name) for name in ("facts.json", "ssh_config", "report.xml"))
         facts_file.write_text(json.dumps(known))

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from stacks.errors import CloudError
+
 
 @dataclass(frozen=True)
 class Part:
@@ -48,7 +50,9 @@ def recipe_hash(*ingredients: str) -> str:
 
 
 def remove(path: Path) -> None:
-    """Delete a file or a folder, if it is there."""
+    """Delete a file or a folder, if it is there. Raises CloudError if anything is mounted in it."""
+    if f" {path}/" in Path("/proc/mounts").read_text():
+        raise CloudError(f"{path}: something is mounted in it", hint=f"umount what `grep {path} /proc/mounts` shows")
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

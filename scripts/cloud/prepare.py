@@ -18,6 +18,8 @@ from scripts.cloud.programs import end_all
 from stacks.errors import CloudError, NotReadyError, UsageError
 from stacks.places import cache_dir
 
+STOPPED = 130  # as a shell says it of Ctrl-C
+
 
 def parts(cache: Path) -> dict[str, Part]:
     """Every part by name, in an order in which each comes after what it needs."""
@@ -101,7 +103,8 @@ def make(wanted: Sequence[Part]) -> None:
             make_all(missing(wanted), say)  # asked again: another run may have made them meanwhile
     except KeyboardInterrupt:
         end_all()
-        raise
+        print("prepare: stopped; run it again to go on, what is complete is kept", file=sys.stderr)
+        raise SystemExit(STOPPED) from None
     print(f"  all        {time.monotonic() - began:.1f} s, {received_mib() - fetched:.0f} MiB came in meanwhile")
 
 

@@ -1,6 +1,7 @@
 """The only door to other programs while the local cloud is prepared: their output is kept, and none outlives us."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -15,10 +16,9 @@ def run(*argv: str | Path, part: str, **environment: str) -> str:
 
     Raises CloudError with the last lines of what it said.
     """
-    try:
-        child = _start([str(word) for word in argv], {**os.environ, **environment})
-    except OSError as error:
-        raise CloudError(f"prepare/{part}: {argv[0]}: {error.strerror}", hint="scripts/setup try brings it") from None
+    if shutil.which(argv[0]) is None:
+        raise CloudError(f"prepare/{part}: there is no {argv[0]} here", hint="scripts/setup try brings it")
+    child = _start([str(word) for word in argv], {**os.environ, **environment})
     _running.add(child)
     said, _ = child.communicate()
     _running.discard(child)
@@ -32,14 +32,14 @@ def run(*argv: str | Path, part: str, **environment: str) -> str:
 
 
 def end_all() -> None:
-    """Ask every program that still runs to end."""
+    """End every program that still runs."""
     for child in list(_running):
-        child.terminate()
+        child.kill()
 
 
 def _start(argv: list[str], environment: dict[str, str]) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        argv,
+        ["setpriv", "--pdeathsig=KILL", *argv],  # killed ourselves, we leave nobody writing where the next run writes
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -21,6 +21,8 @@ OPTIONS = (
     "--dpkgopt=path-exclude=/usr/share/doc/*",
     "--dpkgopt=force-unsafe-io",  # a half-written one is thrown away, not repaired
 )
+# It mounts /proc, /sys and /dev in its target: broken off, these must go with it, and not be deleted in.
+ALONE = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 ENABLED = ("systemd-networkd", "ssh", "docker")
 MASKED = (
     "systemd-networkd-wait-online.service",  # it would wait for a way out, and there is none
@@ -57,7 +59,7 @@ def mmdebstrap(target: Path) -> list[str]:
 
 def build(target: Path) -> None:
     """Make it in the folder `target`."""
-    run(*mmdebstrap(target), part="rootfs")
+    run(*ALONE, *mmdebstrap(target), part="rootfs")
     run("chroot", target, "systemctl", "enable", *ENABLED, part="rootfs")
     run("chroot", target, "systemctl", "mask", *MASKED, part="rootfs")
     for key in target.glob("etc/ssh/ssh_host_*"):

@@ -75,7 +75,7 @@ def build(lane: Lane) -> None:
             keep(draft, PULUMI_BUILT, go_build.made_from())
     except SetupError as error:
         floor = ".".join(map(str, PULUMI_FLOOR))
-        raise SetupError(error.fact, hint=f"{error.hint}, or put a Pulumi CLI from {floor} on on PATH") from error
+        raise SetupError(error.fact, hint=f"{error.hint}, or put Pulumi {floor} or newer on PATH") from error
 
 
 @contextmanager

@@ -68,8 +68,8 @@ def build(lane: Lane, folder: Path) -> None:
 def compile_program(lane: Lane, go: Go, program: Program, folder: Path) -> None:
     """`go build` of one program, as Pulumi builds its releases, but with no C compiler needed."""
     version = f"-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{PULUMI_BUILT}"
-    words = ("build", "-v", *compiler_flags(), "-ldflags", version, "-o", folder / program.name, program.package)
-    lane.run(go.program, *words, cwd=WRAPPERS / program.wrapper, env=go.environment)
+    words = ("-ldflags", version, "-o", folder / program.name, program.package)
+    lane.run(go.program, "build", "-v", *compiler_flags(), *words, cwd=WRAPPERS / program.wrapper, env=go.environment)
 
 
 def compiler_flags() -> list[str]:

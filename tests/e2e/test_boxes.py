@@ -1,5 +1,6 @@
 """A real box, without the API double: it boots, its firewall holds, it comes back, and it goes without a trace."""
 
+import gzip
 import http.server
 import json
 import os
@@ -89,7 +90,7 @@ def box(tmp_path_factory: pytest.TempPathFactory, api: int) -> Iterator[Rented]:
     folder = tmp_path_factory.mktemp("boxes")
     login, host = key(folder, "login"), key(folder, "host")
     private = "\n".join(f"    {line}" for line in (folder / "host").read_text().splitlines())
-    user_data = USER_DATA.format(private=private, public=host).encode()
+    user_data = gzip.compress(USER_DATA.format(private=private, public=host).encode())
     boxes = NspawnBoxes(folder / "cloud", lassie_seconds=1)
     began = time.monotonic()
     try:

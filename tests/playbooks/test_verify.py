@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -147,6 +148,18 @@ def test_a_failed_check_fails_the_command_and_is_named(checks: list[dict[str, An
         verify.verify.body(None)
     assert str(caught.value).startswith("box/daybox-12345678: 1 of 2 checks failed: test_b;")
     assert caught.value.code == BoxError.exit_code
+
+
+def test_many_failures_are_counted_and_the_first_named(checks: list[dict[str, Any]]) -> None:
+    checks += [{"check": f"test_{number}", "outcome": "failed"} for number in range(9)]
+    with pytest.raises(Exit, match="9 of 9 checks failed: test_0, test_1, test_2, test_3, test_4 …;"):
+        verify.verify.body(None)
+
+
+def test_a_box_that_is_not_reached_is_not_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
+    with pytest.raises(BoxError, match="not reached at nowhere"):
+        verify.run_checks(replace(BOX, address="nowhere.invalid"), {}, quiet=True)
 
 
 def test_json_holds_every_check(checks: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.cloud.parts import Part, make_all, missing, only_one, recipe_hash, with_needs
+from scripts.cloud.parts import Part, make_all, missing, only_one, recipe_hash, remove, with_needs
 from stacks.errors import CloudError
 
 
@@ -32,6 +32,11 @@ def test_a_part_that_breaks_off_is_not_there_and_the_next_run_starts_afresh(tmp_
     assert missing([whole]) == [whole]
     whole.make()
     assert list(whole.target.iterdir()) == []
+
+
+def test_nothing_is_deleted_where_something_is_mounted() -> None:
+    with pytest.raises(CloudError, match="something is mounted in it"):
+        remove(Path("/dev"))
 
 
 def test_another_recipe_is_another_part() -> None:

@@ -1,10 +1,13 @@
 """What is prepared, in which order, and what is said of it; nothing is made here."""
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from scripts.cloud import prepare
+from scripts.cloud.parts import Part
 from stacks.errors import CloudError, NotReadyError, UsageError
 
 NAMES = ["rootfs", "site", "image", "model", "first-run"]
@@ -67,6 +70,33 @@ def test_making_needs_root_and_says_what_does_not(cache: Path, monkeypatch: pyte
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(CloudError, match="boxes need root"):
         prepare.main()
+
+
+def pretend(cache: Path, monkeypatch: pytest.MonkeyPatch, build: Callable[[Path], None]) -> None:
+    """Let the only part be one that is made by `build`."""
+    monkeypatch.setattr(prepare, "parts", lambda _cache: {"one": Part("one", "a file", cache / "one", build)})
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+
+
+def test_what_is_made_is_told_with_its_seconds(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pretend(cache, monkeypatch, Path.touch)
+    prepare.main()
+    assert re.match(r"  one        a file                     \d\.\d s\n  all ", capsys.readouterr().out)
+
+
+def test_ctrl_c_is_not_a_traceback(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(_target: Path) -> None:
+        raise KeyboardInterrupt
+
+    pretend(cache, monkeypatch, interrupt)
+    with pytest.raises(SystemExit) as caught:
+        prepare.main()
+    assert caught.value.code == 130
+    assert capsys.readouterr().err == "prepare: stopped; run it again to go on, what is complete is kept\n"
 
 
 def test_a_box_is_handed_what_there_is_and_no_more(cache: Path) -> None:

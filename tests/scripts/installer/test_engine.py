@@ -98,7 +98,7 @@ def test_a_build_that_breaks_off_leaves_what_was_there(
     monkeypatch.setattr(go_build, "build", break_off)
     with pytest.raises(SetupError) as caught:
         engine.act(lane)
-    assert caught.value.hint == "see the log, or put a Pulumi CLI from 3.259.0 on on PATH"
+    assert caught.value.hint == "see the log, or put Pulumi 3.259.0 or newer on PATH"
     assert pulumi_bin() == cache / "pulumi/3.259.0/bin"
     assert [path.name for path in (cache / "pulumi").iterdir()] == ["3.259.0"]
 
