@@ -5,7 +5,6 @@ another, to let go on what stopped, and to watch.
 """
 
 import contextlib
-import subprocess
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -16,20 +15,19 @@ from playbooks import converge, stage_table
 from playbooks.boxes import STACK_HELP, find_box, find_settings
 from playbooks.command import command, console
 from playbooks.follow import Seen, follow
-from playbooks.progress import display
+from playbooks.progress import display, say
 from playbooks.report import Report, patiently, read_report
+from playbooks.stage_errors import raise_if_given_up, stage_error
 from playbooks.stages import Row, first_failure, fold, is_ready
 from stacks.box import Box, box_target
 from stacks.errors import BoxError, ConfigError, DayboxError, NotReadyError
-from stacks.ssh import Target, run
-from stacks.stages import unit
+from stacks.ssh import Target
 
 if TYPE_CHECKING:
     from stacks.bundle import Bundle
     from stacks.settings import Settings
 
 QUIET_SECONDS = 10.0  # without an event: time to ask whether systemd gave up a stage that could not say so itself
-LOG_LINES = 15
 PIPE_WIDTH = 200  # characters: whoever reads a pipe wants each stage on one line
 
 
@@ -171,39 +169,6 @@ def state_of(seen: Seen) -> str:
     return ", ".join(f"{row.stage} is {row.state}" for row in rows if row.state in ("running", "waiting"))
 
 
-def raise_if_given_up(target: Target) -> None:
-    """Raises BoxError if systemd failed a stage that could not write an event itself, as on a full disk."""
-    done = run(target, "systemctl list-units --failed --plain --no-legend 'daybox-*.service'")
-    for line in done.stdout.splitlines():
-        name = line.split()[0].removeprefix("daybox-").removesuffix(".service")
-        raise stage_error(target, name, "systemd gave it up")
-
-
-def stage_error(target: Target, stage: str, word: str) -> BoxError:
-    """The error for a stage that failed; the last lines of its log are shown first."""
-    say(last_lines(target, stage))
-    return BoxError(
-        f"box/{stage}: {shortened(word) or 'failed without a word'}",
-        hint="the whole log: fab logs --of bootstrap; go on, once mended: fab bootstrap",
-    )
-
-
-def shortened(word: str, limit: int = 300) -> str:
-    """The word on one readable line: its beginning may name the cause, its end is what was said last."""
-    return word if len(word) <= limit else f"{word[: limit // 3]} … {word[-2 * limit // 3 :]}"
-
-
-def last_lines(target: Target, stage: str) -> str:
-    """The end of the stage's log, or why it could not be read."""
-    logs = f"journalctl -u {unit(stage)} -n {LOG_LINES} -o cat --no-pager"
-    if stage in ("vllm", "ready"):  # what the container says, says more than what starts it
-        logs += f"; docker logs --tail {LOG_LINES} vllm 2>&1"
-    try:
-        return run(target, logs).stdout.rstrip()
-    except (BoxError, subprocess.SubprocessError) as error:
-        return f"(no log: {error})"
-
-
 def finish(box: Box, rows: Sequence[Row], *, repeated: bool = False) -> None:
     """Print the table and keep it; for a box whose table was kept before, only say that there was nothing to do."""
     if repeated and stage_table.record_file(box).is_file():
@@ -215,8 +180,3 @@ def finish(box: Box, rows: Sequence[Row], *, repeated: bool = False) -> None:
     out.print(stage_table.table(rows))
     out.print(stage_table.summary(rows), markup=False, soft_wrap=True)
     stage_table.keep(box, rows)
-
-
-def say(text: str) -> None:
-    """A line for people, on stderr; no markup: it may come from the box."""
-    console(stderr=True).print(text, markup=False, soft_wrap=True)

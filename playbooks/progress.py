@@ -81,3 +81,8 @@ def display() -> Iterator[Display]:
     view = Live()
     with RichLive(view, console=out, refresh_per_second=5, transient=True):  # the final table follows on stdout
         yield view
+
+
+def say(text: str) -> None:
+    """A line for people, on stderr; no markup: it may come from the box."""
+    console(stderr=True).print(text, markup=False, soft_wrap=True)

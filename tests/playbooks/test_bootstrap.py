@@ -1,6 +1,5 @@
 """bootstrap: what it decides to do, and how it ends."""
 
-import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -59,7 +58,7 @@ def tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Story], S
         monkeypatch.setattr("stacks.bundle.bundle_for", lambda _settings: BUNDLE)
         monkeypatch.setattr(bootstrap, "read_report", lambda _target: story.report)
         monkeypatch.setattr(bootstrap, "follow", story.follow)
-        monkeypatch.setattr(bootstrap, "last_lines", lambda _target, stage: f"the log of {stage}")
+        monkeypatch.setattr("playbooks.stage_errors.last_lines", lambda _target, stage: f"the log of {stage}")
         monkeypatch.setattr(converge, "differences", lambda _t, files: [f for f in files if f.path in story.differ])
         monkeypatch.setattr(converge, "bring", story.bring)
         monkeypatch.setattr(converge, "let_go_on", story.let_go_on)
@@ -143,11 +142,6 @@ def test_a_stage_that_fails_is_named_with_its_word_and_its_log(
     assert "the log of weights" in capsys.readouterr().err
 
 
-def test_a_long_word_keeps_its_beginning_and_its_end() -> None:
-    short = bootstrap.shortened("the disk is full: " + "x" * 1000 + " said last", limit=60)
-    assert (short[:16], short[-9:], len(short) < 70) == ("the disk is full", "said last", True)
-
-
 def test_what_failed_before_gets_another_chance(tell: Callable[[Story], Story]) -> None:
     failed = ran("docker", 1, 2, "failed")
     story = tell(Story(replace(READY, events=tuple(failed), ready=False), [seen(*failed), seen(*failed, *whole_run())]))
@@ -214,16 +208,3 @@ def test_an_event_or_a_lost_connection_is_no_silence(monkeypatch: pytest.MonkeyP
     assert not quiet.too_long(seen(began("image", 1)))
     clock[0] = 200
     assert not quiet.too_long(replace(seen(began("image", 1)), connected=False))
-
-
-def test_a_stage_that_systemd_gave_up_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = "daybox-image.service loaded failed failed daybox: vLLM's image\n"
-    monkeypatch.setattr(bootstrap, "run", lambda _target, _command: SimpleNamespace(stdout=said))
-    monkeypatch.setattr(bootstrap, "say", io.StringIO().write)
-    with pytest.raises(BoxError, match="box/image: systemd gave it up"):
-        bootstrap.raise_if_given_up(Any)  # type: ignore[arg-type]
-
-
-def test_nothing_given_up_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bootstrap, "run", lambda _target, _command: SimpleNamespace(stdout=""))
-    bootstrap.raise_if_given_up(Any)  # type: ignore[arg-type]

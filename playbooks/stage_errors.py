@@ -1,0 +1,44 @@
+"""Why a stage failed: its own word, and the end of its log."""
+
+import subprocess
+
+from playbooks.progress import say
+from stacks.errors import BoxError
+from stacks.ssh import Target, run
+from stacks.stages import unit
+
+LOG_LINES = 15
+WORD_LENGTH = 300  # characters; the log stands above it
+
+
+def raise_if_given_up(target: Target) -> None:
+    """Raises BoxError if systemd failed a stage that could not write an event itself, as on a full disk."""
+    done = run(target, "systemctl list-units --failed --plain --no-legend 'daybox-*.service'")
+    for line in done.stdout.splitlines():
+        name = line.split()[0].removeprefix("daybox-").removesuffix(".service")
+        raise stage_error(target, name, "systemd gave it up")
+
+
+def stage_error(target: Target, stage: str, word: str) -> BoxError:
+    """The error for a stage that failed; the last lines of its log are shown first."""
+    say(last_lines(target, stage))
+    return BoxError(
+        f"box/{stage}: {shortened(word) or 'failed without a word'}",
+        hint="the whole log: fab logs --of bootstrap; go on, once mended: fab bootstrap",
+    )
+
+
+def shortened(word: str, limit: int = WORD_LENGTH) -> str:
+    """The word on one readable line: its beginning may name the cause, its end is what was said last."""
+    return word if len(word) <= limit else f"{word[: limit // 3]} … {word[-2 * limit // 3 :]}"
+
+
+def last_lines(target: Target, stage: str) -> str:
+    """The end of the stage's log, or why it could not be read."""
+    logs = f"journalctl -u {unit(stage)} -n {LOG_LINES} -o cat --no-pager"
+    if stage in ("vllm", "ready"):  # what the container says, says more than what starts it
+        logs += f"; docker logs --tail {LOG_LINES} vllm 2>&1"
+    try:
+        return run(target, logs).stdout.rstrip()
+    except (BoxError, subprocess.SubprocessError) as error:
+        return f"(no log: {error})"
