@@ -14,8 +14,8 @@ from playbooks.standing import stack_of, strays
 from stacks import ledger
 from stacks.account import Account, Instance, deploy_token
 from stacks.errors import CloudError, UsageError
+from stacks.keys import owner_id
 from stacks.lease import OWNER_TAG, TAG_TIME, UNTIL_TAG, tagged
-from stacks.lot import owner_id
 from stacks.places import cloud_dir
 
 PROVE_SECONDS, LOOK_SECONDS = 120.0, 1.0  # a Linode is off the list within seconds of its DELETE

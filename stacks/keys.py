@@ -1,10 +1,10 @@
-"""The two key pairs of a stack on this laptop: for logging in, and for the host key of first contact."""
+"""Who we are: this laptop's owner id, and a stack's two key pairs, for logging in and for first contact."""
 
 import subprocess
 from pathlib import Path
 
 from stacks.errors import ConfigError
-from stacks.places import stack_dir
+from stacks.places import owner_file, stack_dir
 
 
 def first_host_key(stack: str) -> tuple[str, str]:
@@ -43,3 +43,10 @@ def check_login_key(public: Path) -> None:
         )
     if derived.stdout.split()[:2] != key_words(public).split():
         raise ConfigError(f"{private}: is not the private half of {public}", hint="name a matching pair")
+
+
+def owner_id() -> str:
+    """Who we are in the account's tags. Raises ConfigError if `source scripts/env` has not made it."""
+    if not owner_file().is_file():
+        raise ConfigError(f"{owner_file()}: is missing", hint="source scripts/env")
+    return owner_file().read_text().strip()

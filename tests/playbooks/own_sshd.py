@@ -84,8 +84,10 @@ def config_text(sshd: OwnSshd) -> str:
 
 def descendants(pid: int) -> list[int]:
     """The processes below `pid`, deepest first."""
-    children = Path(f"/proc/{pid}/task/{pid}/children")
-    found = [int(word) for word in children.read_text().split()] if children.exists() else []
+    try:
+        found = [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:  # it ended while we looked
+        found = []
     return [deeper for child in found for deeper in [*descendants(child), child]]
 
 

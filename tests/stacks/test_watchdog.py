@@ -1,0 +1,111 @@
+"""The Watchdog resource: what re-arms, and what becomes of a box that cannot be armed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stacks import watchdog
+from stacks.errors import BoxError, NotReadyError
+from stacks.watchdog import INPUTS, WatchdogProvider, given_back, key_file, limits
+from tests.cloud import TOKEN, Cloud, start_cloud
+
+PROPS: dict[str, Any] = {
+    "stack": "local",
+    "lease": "20261121t090000z-ab12",
+    "instance_id": "7",
+    "address": "198.51.100.6",
+    "api_url": "http://127.0.0.1:1",
+    "box_api_url": "http://198.51.100.1:1",
+    "cloud_token": TOKEN,
+    "login_key": "/keys/login",
+    "first_host_key": "ssh-ed25519 FIRST",
+    "created_at": 1.0,
+    "ends_at": 2.0,
+    "idle_minutes": 30.0,
+    "ready_minutes": 60.0,
+    "self_destruct": True,
+    "program_sha256": "00",
+    "tags": ["daybox"],
+    "token": "boxes-own",
+}
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    running = start_cloud(tmp_path_factory.mktemp("cloud"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
+
+
+def test_these_props_are_all_inputs() -> None:
+    assert set(PROPS) == set(INPUTS)
+
+
+@pytest.mark.parametrize("name", sorted(set(INPUTS) - {"login_key"}))
+def test_a_change_of_any_input_arms_again_in_place(name: str) -> None:
+    changed = WatchdogProvider().diff("id", PROPS, PROPS | {name: "other"})
+    assert changed.changes and not changed.replaces
+
+
+def test_nothing_changed_is_nothing_to_do() -> None:
+    assert not WatchdogProvider().diff("id", PROPS | {"host_key": "ssh-ed25519 OWN"}, PROPS).changes
+
+
+def test_the_box_gets_the_api_as_it_reaches_it() -> None:
+    assert (limits(PROPS).api_url, limits(PROPS).instance_id) == ("http://198.51.100.1:1", 7)
+
+
+def test_deleting_the_resource_reaches_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is called when the box has vanished first; anything it tried would make `destroy` fail for ever."""
+    monkeypatch.setattr(watchdog, "Account", None)
+    WatchdogProvider().delete("id", PROPS)
+
+
+def test_a_new_box_that_cannot_be_armed_is_deleted_and_the_error_says_so(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = cloud.create("daybox-local")["id"]
+
+    def unreachable(*_: object, **__: object) -> str:
+        raise NotReadyError("box: not reached, for 600 s", hint="compare sshFrom")
+
+    monkeypatch.setattr(watchdog, "arm", unreachable)
+    with pytest.raises(Exception, match="was given back because nothing could have stopped it"):
+        WatchdogProvider().create(PROPS | {"api_url": cloud.url, "instance_id": str(box)})
+    assert cloud.json("GET", "/linode/instances")["data"] == []
+
+
+def test_a_box_that_can_neither_be_armed_nor_deleted_says_that_it_bills(cloud: Cloud) -> None:
+    box = cloud.create("daybox-stuck")["id"]
+    cloud.fault("expired-token", "DELETE", f"^/v4/linode/instances/{box}$", times=None)
+    error = given_back(PROPS | {"api_url": cloud.url, "instance_id": str(box)}, BoxError("box: silent", hint="wait"))
+    cloud.clear_faults()
+    assert "could not be deleted" in error.fact
+    assert error.hint.startswith("IT BILLS: pulumi destroy -s local")
+
+
+def test_an_update_that_fails_leaves_the_box_alone(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its old token and limits still hold."""
+    box = cloud.create("daybox-armed")["id"]
+
+    def silent(*_: object, **__: object) -> str:
+        raise NotReadyError("box: not reached, for 600 s", hint="compare sshFrom")
+
+    monkeypatch.setattr(watchdog, "arm", silent)
+    new = PROPS | {"api_url": cloud.url, "instance_id": str(box)}
+    with pytest.raises(Exception, match="not reached"):
+        WatchdogProvider().update("id", new | {"host_key": "ssh-ed25519 OWN"}, new)
+    assert box in [row["id"] for row in cloud.json("GET", "/linode/instances")["data"]]
+
+
+def test_the_boxes_own_key_is_noted_before_it_is_used() -> None:
+    watchdog.remember_key(PROPS, "ssh-ed25519 OWN")
+    assert watchdog.remembered_key(PROPS) == "ssh-ed25519 OWN"
+    assert key_file(PROPS).stat().st_mode & 0o777 == 0o600
