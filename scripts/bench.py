@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from scripts import environment
@@ -58,11 +59,11 @@ def bench_local(trial: Trial) -> list[Figure]:
     bootstrap = command_seconds(trial, *FAB, "bootstrap")
     tunnel = command_seconds(trial, *FAB, "tunnel")
     answered = time.time()
-    stages = newest_stage_table()
+    chain = longest_chain_seconds()
     figures = [
         Figure("pulumi up, until the box is armed", up, "s", 20),
         Figure("box ready: API's answer to first completion in the tunnel", answered - created_at(), "s", 20),
-        Figure("box ready / longest chain of its stages", ready_ratio(stages, answered - created_at()), "ratio", 1.15),
+        Figure("box ready / longest chain of its stages", (answered - created_at()) / chain, "ratio", 1.15),
         Figure("fab bootstrap, first", bootstrap, "s", 20),
         Figure("fab bootstrap, again", command_seconds(trial, *FAB, "bootstrap", repeats=3), "s", 3),
         Figure("fab tunnel, first", tunnel, "s", 5),
@@ -75,25 +76,17 @@ def bench_local(trial: Trial) -> list[Figure]:
     return [*figures, Figure("gateway, added to a request, p50", gateway_overhead(), "ms", 5)]
 
 
-def newest_stage_table() -> dict[str, object]:
-    """The stage table that `fab bootstrap` kept last."""
+def longest_chain_seconds() -> float:
+    """The longest chain of stages in the table that `fab bootstrap` kept last: no order could have made it shorter."""
     tables = sorted((stack_dir("local") / "stages").glob("*.json"), key=lambda path: path.stat().st_mtime)
-    table: dict[str, object] = json.loads(tables[-1].read_text())
-    return table
+    return float(json.loads(tables[-1].read_text())["longest_chain"]["seconds"])
 
 
 def created_at() -> float:
     """When the API accepted the box, seconds since 1970."""
     local = next(cloud for cloud in CLOUDS if cloud.name == "local")
     account = Account((cloud_dir() / "url").read_text().strip(), local.token)
-    from datetime import UTC, datetime
-
     return datetime.fromisoformat(account.instances()[0].created).replace(tzinfo=UTC).timestamp()
-
-
-def ready_ratio(stages: dict[str, object], seconds: float) -> float:
-    """How much longer the box took than the chain of stages that no order could have made shorter."""
-    return seconds / float(str(stages["longest_chain_seconds"]))
 
 
 def main() -> int:
@@ -105,8 +98,9 @@ def main() -> int:
     trial = Trial(environment.ready(arguments.subject))
     try:
         figures = bench_local(trial)
-    except subprocess.CalledProcessError as error:
-        print(error.stdout, error.stderr, sep="\n", file=sys.stderr)
+    except BaseException as error:  # Ctrl-C, too: no box stays behind
+        if isinstance(error, subprocess.CalledProcessError):
+            print(error.stdout, error.stderr, sep="\n", file=sys.stderr)
         subprocess.run(DESTROY, env=dict(trial.environment), cwd=ROOT, check=False)
         raise
     print("\n".join(figure.line for figure in figures))

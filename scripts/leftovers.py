@@ -1,7 +1,9 @@
 """Is anything left of a box on this machine or in the account? Asked of kernel and API, not of our own notes."""
 
 import json
+import socket
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,7 +11,9 @@ from stacks.account import Account
 from stacks.catalog import CLOUDS
 from stacks.errors import CloudError
 from stacks.lease import TAG
+from stacks.ledger import entries
 from stacks.places import cloud_dir, state_dir
+from stacks.settings import own_port
 
 
 def in_account(account: Account) -> list[str]:
@@ -21,23 +25,24 @@ def in_account(account: Account) -> list[str]:
 
 
 def processes() -> list[str]:
-    """Processes that work on daybox's state: boxes, tunnels, gateways; the local cloud itself does not count."""
-    marks = (str(cloud_dir() / "boxes"), str(state_dir() / "stacks"))
+    """Processes that work on daybox's state: boxes, tunnels, gateways, the local cloud."""
     left = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            words = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            words = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+            surroundings = (folder / "environ").read_bytes()
         except OSError:
             continue  # it ended while we looked
-        if any(mark in words for mark in marks):
-            left.append(f"process {folder.name}: {words.strip()[:120]}")
+        ours = f"DAYBOX_STATE={state_dir()}\0".encode() in surroundings and "scripts.cloud" in words
+        if ours or str(cloud_dir()) in words or str(state_dir() / "stacks") in words:
+            left.append(f"process {folder.name}: {words[:120]}")
     return left
 
 
 def mounts() -> list[str]:
     """Mounts below the local cloud's folder."""
-    lines = Path("/proc/mounts").read_text().splitlines()
-    return [f"mount {line.split()[1]}" for line in lines if line.split()[1].startswith(str(cloud_dir()))]
+    points = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    return [f"mount {point}" for point in points if point.startswith(f"{cloud_dir()}/")]
 
 
 def links(ids: list[int]) -> list[str]:
@@ -47,20 +52,32 @@ def links(ids: list[int]) -> list[str]:
     return [f"link ve-dbx{number}" for number in ids if f"ve-dbx{number}" in names]
 
 
-def prove_nothing_left(environment: Mapping[str, str]) -> None:
-    """Ask account and kernel, print what was asked, stop the local cloud. Raises CloudError naming what is left."""
-    local = next(cloud for cloud in CLOUDS if cloud.name == "local")
-    account = Account((cloud_dir() / "url").read_text().strip(), local.token)
-    from stacks.ledger import entries
+def ports(numbers: list[int]) -> list[str]:
+    """Those of these ports of this machine that somebody still listens on."""
+    left = []
+    for number in numbers:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", number)) == 0:
+                left.append(f"port {number}")
+    return left
 
+
+def prove_nothing_left(environment: Mapping[str, str], stack: str) -> None:
+    """Ask the account, stop the cloud, ask the kernel; print the answers. Raises CloudError naming what is left."""
+    local = next(cloud for cloud in CLOUDS if cloud.name == "local")
+    url = (cloud_dir() / "url").read_text().strip()
     ids = [number for entry in entries() for number in entry.instance_ids]
-    asked = {
-        "the API lists": in_account(account),
+    asked = {"the API lists": in_account(Account(url, local.token))}
+    subprocess.run(
+        [sys.executable, "-m", "scripts.cloud", "stop"], env=dict(environment), check=True, stdout=subprocess.DEVNULL
+    )
+    asked |= {
         "processes": processes(),
         "mounts": mounts(),
         "network links": links(ids),
+        "ports": ports([int(url.rpartition(":")[2]), own_port(stack)]),
     }
     for question, left in asked.items():
         print(f"  {question}: {'; '.join(left) or 'nothing'}")
-    if left := [thing for things in asked.values() for thing in things]:
-        raise CloudError(f"still there: {'; '.join(left)}", hint="scripts/cloud/stop --boxes, then fab status")
+    if found := [thing for things in asked.values() for thing in things]:
+        raise CloudError(f"still there: {'; '.join(found)}", hint="scripts/cloud/stop --boxes, then fab status")

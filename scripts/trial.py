@@ -88,7 +88,7 @@ def give_back(trial: Trial) -> None:
     trial.run("close the tunnel", *FAB, "tunnel.close")
     trial.run("give back", *DESTROY)
     with trial.step("prove that nothing is left"):
-        leftovers.prove_nothing_left(trial.environment)
+        leftovers.prove_nothing_left(trial.environment, STACK)
 
 
 def clean_up(trial: Trial) -> None:
