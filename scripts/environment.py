@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 STAND_IN = ROOT / "scripts/cloud/provider/bin"
 PROVIDER_VERSION = "6.8.0"  # of pulumi-linode in requirements.txt
 DOWNLOAD_SECONDS = 60
+SALT = re.compile(r"^encryptionsalt:.*\n?", re.MULTILINE)
 # Each would silently win over what is set here.
 OVERRIDES = ("PULUMI_CONFIG_PASSPHRASE", "LINODE_URL", "LINODE_API_VERSION", "LINODE_CONFIG", "LINODE_CA")
 
@@ -75,31 +76,46 @@ def shipped_stacks() -> list[str]:
 
 
 def init(stack: str, environment: Mapping[str, str]) -> None:
-    """`pulumi stack init` unless the backend has it.
+    """`pulumi stack init` unless the backend has it; then the stack's file carries the salt of our passphrase.
 
-    Pulumi writes the salt of its secrets into the stack's file. One that is there although the backend knows nothing
-    of the stack belongs to another passphrase and would stop us, so it is dropped, unless secrets hang on it.
+    Pulumi writes the salt of its secrets into the stack's file. A fresh checkout has none, and one of another state's
+    passphrase would stop Pulumi with "incorrect passphrase", so ours is kept beside the keys and put back.
     """
-    if (state_dir() / f"pulumi/.pulumi/stacks/daybox/{stack}.json").is_file():
-        return
-    file = ROOT / f"stacks/Pulumi.{stack}.yaml"
+    file, kept = ROOT / f"stacks/Pulumi.{stack}.yaml", stack_dir(stack) / "salt"
+    known = (state_dir() / f"pulumi/.pulumi/stacks/daybox/{stack}.json").is_file()
     text = file.read_text()
-    if "secure:" in text:
+    salt = kept.read_text() if known and kept.is_file() else ""
+    if "secure:" in text and not known:
         raise ConfigError(
             f"{file}: holds secrets of another state",
             hint="remove its `secure:` lines and set them again, or DAYBOX_STATE",
         )
-    file.write_text(re.sub(r"^encryptionsalt:.*\n", "", text, flags=re.MULTILINE))
-    done = subprocess.run(
-        ["pulumi", "-C", str(ROOT), "stack", "init", stack, "--no-select", "--non-interactive"],
-        env=dict(environment),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    if "secure:" not in text and salted(text, salt) != text:
+        file.write_text(salted(text, salt))
+    if not known:
+        make_stack(stack, environment)
+        write_private(kept, salt_of(file.read_text()))
+
+
+def make_stack(stack: str, environment: Mapping[str, str]) -> None:
+    """`pulumi stack init`. Raises ConfigError with Pulumi's own words."""
+    words = ["pulumi", "-C", str(ROOT), "stack", "init", stack, "--no-select", "--non-interactive"]
+    done = subprocess.run(words, env=dict(environment), capture_output=True, text=True, check=False)
     if done.returncode:
         raise ConfigError(f"stacks/{stack}: Pulumi cannot make it: {done.stderr.strip()}", hint="see above")
     say(f"stack {stack}: made")
+
+
+def salt_of(text: str) -> str:
+    """The line with the salt in a stack's file, or nothing."""
+    found = SALT.search(text)
+    return found[0] if found else ""
+
+
+def salted(text: str, line: str) -> str:
+    """A stack's file with this line for its salt, or, with an empty one, without any."""
+    bare = SALT.sub("", text)
+    return f"{bare.rstrip()}\n{line.strip()}\n" if line else f"{bare.rstrip()}\n"
 
 
 def has_real_provider() -> bool:
