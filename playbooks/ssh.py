@@ -24,5 +24,9 @@ def ssh(_c: Context, stack: str | None = None) -> None:
 
 
 def shell_or_command(target: Target, words: Sequence[str]) -> list[str]:
-    """Arguments of an interactive ssh, or of one that runs `words`, each as it stands, quotes and blanks included."""
-    return remote(target, shlex.join(words)) if words else ssh_words(target)
+    """Arguments of an interactive ssh, or of one that runs `words`, each as it stands, quotes and blanks included.
+
+    A single word is a line for the box's shell, as it is for ssh itself: `fab ssh -- 'docker ps | head'`.
+    """
+    line = words[0] if len(words) == 1 else shlex.join(words)
+    return remote(target, line) if words else ssh_words(target)

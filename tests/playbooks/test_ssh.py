@@ -32,5 +32,10 @@ def test_words_arrive_as_they_stand(box: PretendBox, words: list[str]) -> None:
     assert there == here
 
 
+def test_a_single_word_is_a_line_for_the_shell(box: PretendBox) -> None:
+    words = shell_or_command(box.target(), ["echo one | tr a-z A-Z"])
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == "ONE\n"
+
+
 def test_the_exit_status_of_the_words_is_ours(box: PretendBox) -> None:
     assert subprocess.run(shell_or_command(box.target(), ["sh", "-c", "exit 7"]), check=False).returncode == 7
