@@ -1,7 +1,5 @@
 """The Pulumi program: one stack's settings become one lease of one box. `pulumi up -s coder-30b`."""
 
-from datetime import UTC, datetime
-
 import pulumi
 from pulumi.runtime.config import CONFIG
 
@@ -17,7 +15,7 @@ def declare() -> None:
     """Declare the box of the selected stack and export what playbooks need of it."""
     raw = {key.removeprefix(PREFIX): text for key, text in CONFIG.get().items() if key.startswith(PREFIX)}
     settings = Settings.from_config(pulumi.get_stack(), raw)
-    workstation = Workstation("workstation", lot_of(settings, datetime.now(UTC)))
+    workstation = Workstation("workstation", lot_of(settings))
     for name, value in workstation.outputs.items():
         pulumi.export(name, value)
 

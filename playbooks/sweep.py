@@ -2,10 +2,10 @@
 
 import os
 import sys
-import time
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from invoke.context import Context
 
@@ -13,12 +13,17 @@ from playbooks.command import command, print_json
 from playbooks.standing import stack_of, strays
 from stacks import ledger
 from stacks.account import Account, Instance, deploy_token
-from stacks.errors import CloudError, UsageError
+from stacks.errors import CloudError, DayboxError, UsageError
 from stacks.keys import owner_id
-from stacks.lease import OWNER_TAG, TAG_TIME, UNTIL_TAG, tagged
+from stacks.lease import LEASE_TAG, OWNER_TAG, TAG_TIME, UNTIL_TAG, tagged
 from stacks.places import cloud_dir
 
-PROVE_SECONDS, LOOK_SECONDS = 120.0, 1.0  # a Linode is off the list within seconds of its DELETE
+if TYPE_CHECKING:
+    from stacks.catalog import Cloud
+
+P = ParamSpec("P")
+T = TypeVar("T")
+LOCAL = "local"
 HELP = {
     "stack": "end this stack's boxes, whatever their end; else only those past their end",
     "yes": "do not ask",
@@ -34,6 +39,7 @@ class Found:
     id: int
     label: str
     stack: str
+    lease: str
     created: str
     until: str | None
 
@@ -41,53 +47,86 @@ class Found:
 @command(help=HELP)
 def sweep(_c: Context, stack: str | None = None, yes: bool = False, json: bool = False) -> None:
     """End boxes past their end, or --stack's: list, ask, delete, prove."""
-    accounts = {account.api_url: account for account in accounts_to_look_into(stack)}
-    now = datetime.now(UTC)
-    found = [of for account in accounts.values() for of in sweepable(account, owner_id(), stack, now)]
+    accounts, faults = accounts_to_look_into(stack), list[str]()
+    owner = owner_id()
+    found = [box for account in accounts for box in tried(faults, sweepable, account, owner, stack) or []]
     if json:
         print_json([asdict(box) for box in found])
     else:
         print("\n".join(map(line, found)) or "sweep: nothing to end")
     if found and (yes or (not json and agreed(len(found)))):
-        for box in found:
-            end(accounts[box.api_url], box.id)
-        print(f"sweep: {len(found)} ended; the account lists none of them", file=sys.stderr)
+        by_url = {account.api_url: account for account in accounts}
+        ended = [tried(faults, finish, by_url[box.api_url], box) for box in found]
+        print(f"sweep: {ended.count(True)} ended; the account lists none of them", file=sys.stderr)
     elif found:
-        raise CloudError(f"sweep: {len(found)} left, and billing", hint="fab sweep --yes ends them")
+        faults.append(f"{len(found)} left, and billing: `fab sweep --yes` ends them")
+    if faults:
+        raise CloudError(f"sweep: {'; '.join(faults)}", hint="mend that and run it again")
+
+
+def tried(faults: list[str], action: Callable[P, T], *words: P.args, **options: P.kwargs) -> T | None:
+    """What `action` gives; trouble with one account or box must not keep the others alive, so it is kept for later."""
+    try:
+        return action(*words, **options)
+    except DayboxError as error:
+        faults.append(error.line())
+        return None
+
+
+def finish(account: Account, box: "Found") -> bool:
+    """End one box and note in the ledger that it was."""
+    ledger.add_instance(box.lease, box.id)
+    account.end(box.id)
+    return True
 
 
 def accounts_to_look_into(stack: str | None) -> list[Account]:
     """The accounts where boxes of `stack` were begun, as the ledger says; else every account this laptop may use.
 
-    Raises UsageError if there is none to ask.
+    A token goes only to the cloud it is of. Raises UsageError if there is none to ask.
     """
-    begun = {entry.api_url for entry in ledger.entries() if entry.ended is None and stack in (None, entry.stack)}
-    tokens = usable_tokens()
-    urls = begun if stack and begun else begun | set(tokens)
+    open_entries = [entry for entry in ledger.entries() if entry.ended is None and stack in (None, entry.stack)]
+    urls = {entry.api_url: entry.cloud for entry in open_entries if entry.cloud != LOCAL}
+    if any(entry.cloud == LOCAL for entry in open_entries) or not open_entries:
+        urls |= {url: LOCAL for url in local_url()}
+    if not (stack and urls) and os.environ.get("LINODE_TOKEN"):
+        urls |= {cloud_named("linode").api_url: "linode"}
     if not urls:
         raise UsageError(
             "sweep: there is no account to look into", hint="export LINODE_TOKEN, or source scripts/env local"
         )
-    return [Account(url, deploy_token(tokens.get(url, ""))) for url in sorted(urls)]
+    return [Account(url, deploy_token(cloud_named(name).token)) for url, name in sorted(urls.items())]
 
 
-def usable_tokens() -> dict[str, str]:
-    """Account url -> its fixed token, or nothing where LINODE_TOKEN serves; the clouds that could be asked now."""
+def local_url() -> list[str]:
+    """Where the local cloud answers, if it runs."""
+    written = cloud_dir() / "url"
+    return [written.read_text().strip()] if written.is_file() else []
+
+
+def cloud_named(name: str) -> "Cloud":
+    """The catalog's row of this cloud."""
     from stacks.catalog import CLOUDS
 
-    local = cloud_dir() / "url"
-    written = local.read_text().strip() if local.is_file() else ""
-    return {
-        url: cloud.token
-        for cloud in CLOUDS
-        if (url := cloud.api_url or written) and (cloud.token or os.environ.get("LINODE_TOKEN"))
-    }
+    return next(cloud for cloud in CLOUDS if cloud.name == name)
 
 
-def sweepable(account: Account, owner: str, stack: str | None, now: datetime) -> list[Found]:
-    """The boxes of `account` that may be ended now. Another owner's is never among them before its end."""
+def sweepable(account: Account, owner: str, stack: str | None) -> list[Found]:
+    """The boxes of `account` that may be ended now, by the API's own clock.
+
+    Another owner's is never among them before its end.
+    """
+    now = account.profile().now
     return [
-        Found(account.api_url, row.id, row.label, stack_of(row) or "?", row.created, tagged(row.tags, UNTIL_TAG))
+        Found(
+            api_url=account.api_url,
+            id=row.id,
+            label=row.label,
+            stack=stack_of(row) or "?",
+            lease=tagged(row.tags, LEASE_TAG) or "",
+            created=row.created,
+            until=tagged(row.tags, UNTIL_TAG),
+        )
         for row in strays(account.instances(), declared_ids=())
         if may_end(row, owner, stack, now)
     ]
@@ -97,27 +136,17 @@ def may_end(row: Instance, owner: str, stack: str | None, now: datetime) -> bool
     """Past its end anybody may; before it only its owner, by naming the stack. One without an owner is its namer's."""
     if stack and stack_of(row) != stack:
         return False
-    until = tagged(row.tags, UNTIL_TAG)
-    if until and datetime.strptime(until, TAG_TIME).replace(tzinfo=UTC) < now:
-        return True
-    return stack is not None and tagged(row.tags, OWNER_TAG) in (owner, None)
+    return is_past(tagged(row.tags, UNTIL_TAG), now) or (
+        stack is not None and tagged(row.tags, OWNER_TAG) in (owner, None)
+    )
 
 
-def end(account: Account, instance_id: int) -> None:
-    """Delete the box and wait until neither list nor events leave a doubt. Raises CloudError if they do."""
-    account.delete_instance(instance_id)
-    deadline = time.monotonic() + PROVE_SECONDS
-    while is_listed(account.instances(), instance_id) or account.deleted_at(instance_id) is None:
-        if time.monotonic() > deadline:
-            raise CloudError(
-                f"sweep: box {instance_id} is still there, and bills", hint="run it again, or the Cloud Manager"
-            )
-        time.sleep(LOOK_SECONDS)
-
-
-def is_listed(listed: Iterable[Instance], instance_id: int) -> bool:
-    """Whether the account's full list holds this id."""
-    return any(row.id == instance_id for row in listed)
+def is_past(until: str | None, now: datetime) -> bool:
+    """Whether the time in an until tag is over; one that cannot be read is not."""
+    try:
+        return until is not None and datetime.strptime(until, TAG_TIME).replace(tzinfo=UTC) < now
+    except ValueError:
+        return False
 
 
 def line(box: Found) -> str:

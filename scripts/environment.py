@@ -10,17 +10,20 @@ import secrets
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from scripts.installer import paths
 from stacks.errors import ConfigError, DayboxError, UsageError
+from stacks.keys import make_key
 from stacks.places import owner_file, private_folder, stack_dir, state_dir, write_private
 
 ROOT = Path(__file__).resolve().parent.parent
 STAND_IN = ROOT / "scripts/cloud/provider/bin"
 PROVIDER_VERSION = "6.8.0"  # of pulumi-linode in requirements.txt
 DOWNLOAD_SECONDS = 60
+ASK_AGAIN_SECONDS = 86_400  # where Pulumi's site was not reached
 SALT = re.compile(r"^encryptionsalt:.*\n?", re.MULTILINE)
 # Each would silently win over what is set here.
 OVERRIDES = ("PULUMI_CONFIG_PASSPHRASE", "LINODE_URL", "LINODE_API_VERSION", "LINODE_CONFIG", "LINODE_CA")
@@ -61,13 +64,11 @@ def make_secrets() -> None:
         write_private(owner_file(), secrets.token_hex(4) + "\n")
 
 
-def make_keys(stack: str) -> None:
-    """The login key and the host key of first contact of one stack, made once, 0600 and without a passphrase."""
-    for name in ("login_ed25519", "first_ed25519"):
-        private = stack_dir(stack) / name
-        if not private.is_file():
-            words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"daybox-{stack}", "-f", str(private)]
-            subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+def make_login_key(stack: str) -> None:
+    """The login key of one stack, made once."""
+    private = stack_dir(stack) / "login_ed25519"
+    if not private.is_file():
+        make_key(private, f"daybox-{stack}")
 
 
 def shipped_stacks() -> list[str]:
@@ -84,7 +85,7 @@ def init(stack: str, environment: Mapping[str, str]) -> None:
     file, kept = ROOT / f"stacks/Pulumi.{stack}.yaml", stack_dir(stack) / "salt"
     known = (state_dir() / f"pulumi/.pulumi/stacks/daybox/{stack}.json").is_file()
     text = file.read_text()
-    salt = kept.read_text() if known and kept.is_file() else ""
+    salt = (kept.read_text() if kept.is_file() else salt_of(text)) if known else ""
     if "secure:" in text and not known:
         raise ConfigError(
             f"{file}: holds secrets of another state",
@@ -124,7 +125,7 @@ def has_real_provider() -> bool:
     if (home / f"plugins/resource-linode-v{PROVIDER_VERSION}").is_dir():
         return True
     tried = home / "no-linode-provider"
-    if tried.exists():
+    if tried.exists() and time.time() - tried.stat().st_mtime < ASK_AGAIN_SECONDS:
         return False
     say(f"linode provider {PROVIDER_VERSION}: fetching")
     words = ["plugin", "install", "resource", "linode", PROVIDER_VERSION]
@@ -188,7 +189,7 @@ def ready(stack: str | None, *, print_lines: bool = False) -> dict[str, str]:
         say(f"{name} is unset: it would override daybox's own")
     environment = {name: value for name, value in os.environ.items() if name not in unset} | values
     for name in [stack] if stack else shipped_stacks():
-        make_keys(name)
+        make_login_key(name)
         init(name, environment)
     if stack == "local":
         start_cloud(environment)

@@ -5,19 +5,23 @@ and a refusal, a time-out or a fault is an error, never an empty answer.
 """
 
 import os
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from stacks.errors import CloudError, ConfigError
 
 if TYPE_CHECKING:
-    pass
+    import requests
 
 PAGE_SIZE = 500  # the API's largest
 TIMEOUT_SECONDS = 30
-RETRIES, BACKOFF_SECONDS = 5, 1.0  # of what the API says will pass: 408, 429, 502, 503, 504
+RETRIES, BACKOFF_SECONDS = 5, 1.0  # of what the API says will pass: 408, 429, 502 by the library, and
+PASSING_STATUSES = [503, 504]
+END_SECONDS, LOOK_SECONDS = 120.0, 1.0  # a Linode is off the list within seconds of its DELETE
 NEEDED_SCOPES = ("linodes:read_write", "firewall:read_write", "events:read_only")
 TOKEN_SCOPE = "account:read_write"
 
@@ -51,6 +55,15 @@ class Instance:
         )
 
 
+@dataclass(frozen=True)
+class Profile:
+    """Who a token speaks for. scopes: `*` is everything; now: the API's own clock, UTC, which bills."""
+
+    user: str
+    scopes: frozenset[str]
+    now: datetime
+
+
 class Account:
     """One account of one cloud. Every method raises CloudError if the API's answer is not a plain yes or 404."""
 
@@ -59,7 +72,11 @@ class Account:
 
         self.api_url = api_url
         self.client: LinodeClient = LinodeClient(
-            token, base_url=f"{api_url}/v4", retry_max=RETRIES, retry_rate_limit_interval=BACKOFF_SECONDS
+            token,
+            base_url=f"{api_url}/v4",
+            retry_max=RETRIES,
+            retry_rate_limit_interval=BACKOFF_SECONDS,
+            retry_statuses=PASSING_STATUSES,
         )
         self.client.session.request = _with_timeout(self.client.session.request)
 
@@ -85,20 +102,39 @@ class Account:
         """When the account's events say this id was deleted: the one proof that a 404 is no mistake. Else None."""
         query = {"entity.id": instance_id, "entity.type": "linode", "action": "linode_delete"}
         times = [row["created"] for row in self.rows("/account/events", filters=query) if row["status"] != "failed"]
-        return datetime.fromisoformat(max(times)).replace(tzinfo=UTC) if times else None
+        return utc(max(times)) if times else None
 
-    def scopes(self) -> set[str]:
-        """What the token may do, as the API itself says (`X-OAuth-Scopes`); `*` is everything."""
-        reply = self._guard(
-            "/profile",
-            lambda: self.client.session.get(
-                f"{self.client.base_url}/profile", headers={"Authorization": f"Bearer {self.client.token}"}
-            ),
+    def created_since(self, label: str, since: datetime) -> list[int]:
+        """Ids of every Instance that was created under `label` from `since` on, as the account's events say."""
+        rows = self.rows("/account/events", filters={"action": "linode_create"})
+        wanted = [row for row in rows if (row["entity"] or {}).get("label") == label and row["status"] != "failed"]
+        return [int(row["entity"]["id"]) for row in wanted if utc(row["created"]) >= since]
+
+    def end(self, instance_id: int) -> None:
+        """Delete the Instance and wait until neither list nor events leave a doubt. Raises CloudError if they do."""
+        self.delete_instance(instance_id)
+        deadline = time.monotonic() + END_SECONDS
+        while any(row.id == instance_id for row in self.instances()) or self.deleted_at(instance_id) is None:
+            if time.monotonic() > deadline:
+                raise CloudError(
+                    f"cloud: box {instance_id} is still there, and bills", hint="delete it in the Cloud Manager"
+                )
+            time.sleep(LOOK_SECONDS)
+
+    def profile(self) -> Profile:
+        """Who the token speaks for and what it may do, as the API itself says. Raises CloudError if it is refused."""
+        path = "/profile"
+        headers = {"Authorization": f"Bearer {self.client.token}"}
+        reply: requests.Response = self._guard(
+            path, lambda: self.client.session.get(f"{self.client.base_url}{path}", headers=headers)
         )
-        if reply.status_code == 401:
-            raise CloudError("cloud: the token is refused (401 Invalid Token)", hint=_NEW_TOKEN)
-        # 403: a token without account scope may not read the profile, but the header says what it may
-        return set(reply.headers.get("X-OAuth-Scopes", "").replace(",", " ").split())
+        if reply.status_code != 200:
+            raise api_error(path, reply.status_code, reply.reason)
+        return Profile(
+            user=reply.json()["username"],
+            scopes=frozenset(reply.headers.get("X-OAuth-Scopes", "").replace(",", " ").split()),
+            now=parsedate_to_datetime(reply.headers["Date"]).astimezone(UTC),
+        )
 
     def usd_per_hour(self, plan: str, region: str) -> float | None:
         """The live price; None if the API gives none: 0 and null mean unknown, never free."""
@@ -160,6 +196,11 @@ def api_error(path: str, status: int, reasons: str) -> CloudError:
     scopes = f"the token needs the scopes {' '.join(NEEDED_SCOPES)}"
     hints = {401: scopes if "not authorized" in reasons else _NEW_TOKEN, 429: "wait a minute"}
     return CloudError(f"cloud: {path} says {status}: {reasons}", hint=hints.get(status, "try again"))
+
+
+def utc(text: str) -> datetime:
+    """A time as the API writes it, UTC without a zone."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def deploy_token(cloud_token: str) -> str:

@@ -22,7 +22,9 @@ ARM_SECONDS = float(
     os.environ.get("DAYBOX_ARM_SECONDS", "600")
 )  # a Linode takes 90 s to boot; a closed port never opens
 RETRY_SECONDS = 1
-LIMITS_FILE, TOKEN_FILE = "/etc/daybox/watchdog.json", "/etc/daybox/token"
+# They lie here until they are proved: a token that does not work must not take the place of one that does.
+LIMITS_FILE, TOKEN_FILE = "/etc/daybox/new/watchdog.json", "/etc/daybox/new/token"
+ACTIVATE = "cd /etc/daybox && if [ -d new ]; then mv -f new/* . && rmdir new; fi"
 START = "systemctl daemon-reload && systemctl enable --now --quiet daybox-watchdog.timer"
 PROVE = "/opt/daybox/bin/watchdog --prove"
 OWN_KEY = "/opt/daybox/bin/own-host-key"
@@ -50,13 +52,13 @@ class Arms:
     token: str = field(repr=False)
 
     def files(self) -> list[File]:
-        """The watchdog's program and units, its limits, and its token, 0600."""
-        brought = [
+        """The watchdog's program and units, its limits, and its token, 0600; an empty one takes an old one away."""
+        token = self.token if self.limits.self_destruct else ""
+        return [
             *watchdog_files(),
             File(LIMITS_FILE, 0o600, json.dumps(asdict(self.limits), indent=2) + "\n"),
-            File(TOKEN_FILE, 0o600, self.token + "\n"),
+            File(TOKEN_FILE, 0o600, token + "\n"),
         ]
-        return brought if self.limits.self_destruct else brought[:-1]
 
 
 def program_sha256() -> str:
@@ -72,9 +74,9 @@ def arm(target: Target, arms: Arms, *, remember: Callable[[str], None]) -> str:
     """
     deadline = time.monotonic() + ARM_SECONDS
     until(deadline, lambda: courier.push(prepare(target), arms.files()))
-    until(deadline, lambda: checked(target, START))
     if arms.limits.self_destruct:
         until(deadline, lambda: prove(target, arms.limits.instance_id))
+    until(deadline, lambda: checked(target, f"{ACTIVATE} && {START}"))
     until(deadline, lambda: checked(target, "/opt/daybox/bin/stage watchdog"))
     own = until(deadline, lambda: checked(target, f"{OWN_KEY} prepare")).strip()
     remember(own)
@@ -87,9 +89,9 @@ def arm(target: Target, arms: Arms, *, remember: Callable[[str], None]) -> str:
 
 def prove(target: Target, instance_id: int) -> None:
     """Only the box itself can say that its token works: it reads its own Instance from the API with it."""
-    seen = json.loads(checked(target, PROVE))
-    if seen["id"] != instance_id:
-        raise BoxError(f"box/{target.alias}: its watchdog sees Instance {seen['id']}", hint="destroy it and rent anew")
+    said = checked(target, PROVE)
+    if f'"id": {instance_id},' not in said:
+        raise BoxError(f"box/{target.alias}: its watchdog sees another Instance: {said}", hint="destroy it, rent anew")
 
 
 def checked(target: Target, command: str) -> str:

@@ -7,15 +7,22 @@ from stacks.errors import ConfigError
 from stacks.places import owner_file, stack_dir
 
 
-def first_host_key(stack: str) -> tuple[str, str]:
+def first_host_key(stack: str, *, fresh: bool) -> tuple[str, str]:
     """Private and public text of the host key a new box answers with until arming replaces it.
 
-    Raises ConfigError if `source scripts/env` has not made it.
+    fresh: make a new pair, as every new lease does: what was in an earlier box's user-data is worth nothing then.
     """
     private = stack_dir(stack) / "first_ed25519"
-    if not private.is_file():
-        raise ConfigError(f"stacks/{stack}: it has no host key of first contact", hint=f"source scripts/env {stack}")
+    if fresh or not private.is_file():
+        private.unlink(missing_ok=True)
+        make_key(private, f"daybox-{stack}")
     return private.read_text(), key_words(private.with_suffix(".pub"))
+
+
+def make_key(private: Path, comment: str) -> None:
+    """A new ed25519 pair, 0600 and without a passphrase."""
+    words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(private)]
+    subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
 
 
 def key_words(public: Path) -> str:

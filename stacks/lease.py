@@ -11,7 +11,8 @@ from stacks.errors import CloudError
 
 TAG = "daybox"
 STACK_TAG, LEASE_TAG, OWNER_TAG, UNTIL_TAG = "daybox-stack-", "daybox-lease-", "daybox-owner-", "daybox-until-"
-ID_TIME, TAG_TIME, ISO_TIME = "%Y%m%dt%H%M%Sz", "%Y%m%dt%H%M%Sz", "%Y-%m-%dT%H:%M:%SZ"
+ID_TIME = TAG_TIME = "%Y%m%dt%H%M%Sz"
+ISO_TIME = "%Y-%m-%dT%H:%M:%SZ"
 TOKEN_OUTLASTS = timedelta(hours=1)  # the token must be valid for as long as the box may still have to delete itself
 
 
@@ -75,19 +76,34 @@ def current_lease(stack: str, owner: str, listed: Iterable[Instance], held: Iter
     """
     mine, held = [box for box in listed if is_of_stack(box, stack)], set(held)
     for box in mine:
+        check_ours(box, stack, owner)
         if box.id not in held:
             raise CloudError(
                 f"stacks/{stack}: the account already has box {box.id} ({box.label}, created {box.created}), "
                 "which this state does not hold",
                 hint=f"it bills: end it with `fab sweep --stack {stack}`, or in the Cloud Manager; then run this again",
             )
-        if (other := tagged(box.tags, OWNER_TAG)) not in (owner, None):
-            raise CloudError(
-                f"stacks/{stack}: box {box.id} belongs to owner {other}, you are {owner}",
-                hint="use a stack name of your own, or ask its owner to end it",
-            )
+    if hidden := held - {box.id for box in mine}:
+        raise CloudError(
+            f"stacks/{stack}: the account has box {hidden.pop()}, but does not list it as this stack's",
+            hint=f"give it back its label {box_label(stack)}, or end it: pulumi destroy -s {stack}",
+        )
     ids = {tagged(box.tags, LEASE_TAG) for box in mine} - {None}
     return Lease(ids.pop() or "", stack, owner) if ids else Lease.new(stack, owner, now)
+
+
+def check_ours(box: Instance, stack: str, owner: str) -> None:
+    """Raises CloudError for another owner's box, and for one that cannot say of which lease it is."""
+    if (other := tagged(box.tags, OWNER_TAG)) not in (owner, None):
+        raise CloudError(
+            f"stacks/{stack}: box {box.id} belongs to owner {other}, you are {owner}",
+            hint="use a stack name of your own, or ask its owner to end it",
+        )
+    if tagged(box.tags, LEASE_TAG) is None:
+        raise CloudError(
+            f"stacks/{stack}: box {box.id} ({box.label}) has lost its tag {LEASE_TAG}…",
+            hint=f"end it: `fab sweep --stack {stack}`, then pulumi destroy -s {stack}",
+        )
 
 
 def held_ids(export: dict[str, object]) -> list[int]:

@@ -1,6 +1,7 @@
 """The ledger: one JSON file a lease. Written before anything exists that bills, closed when nothing is left."""
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 
@@ -11,13 +12,17 @@ from stacks.places import ledger_dir, write_private
 class Entry:
     """One lease. Times: UTC, `YYYY-MM-DDTHH:MM:SSZ`; ended, hours and usd stay None until nothing is left of it.
 
-    instance_ids: every box that was ever armed under this lease.
+    user: whom the token spoke for: an empty list of another account proves nothing. instance_ids: every box of this
+    lease that is known to have been created. intended: when a box was last asked for, landed: when one was last seen;
+    seconds since 1970 by this laptop.
     """
 
     lease: str
     stack: str
     owner: str
+    cloud: str
     api_url: str
+    user: str
     label: str
     plan: str
     region: str
@@ -26,6 +31,8 @@ class Entry:
     started: str
     dies_at: str
     instance_ids: tuple[int, ...] = ()
+    intended: float = 0.0
+    landed: float = 0.0
     ended: str | None = None
     lived_seconds: float | None = None
     billed_hours: int | None = None
@@ -55,7 +62,7 @@ def entries() -> Iterator[Entry]:
 
 
 def add_instance(lease: str, instance_id: int) -> None:
-    """Record that this box belongs to `lease`; once is enough."""
-    entry = read(lease)
-    if entry and instance_id not in entry.instance_ids:
-        write(replace(entry, instance_ids=(*entry.instance_ids, instance_id)))
+    """Record that this box belongs to `lease`, and that it is there; a laptop without the lease's entry has none."""
+    if entry := read(lease):
+        ids = tuple(dict.fromkeys((*entry.instance_ids, instance_id)))
+        write(replace(entry, instance_ids=ids, landed=time.time()))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from stacks import ledger
-from stacks.account import NEEDED_SCOPES, TOKEN_SCOPE, Account, deploy_token
+from stacks.account import NEEDED_SCOPES, TOKEN_SCOPE, Account, Instance, deploy_token
 from stacks.bundle import Bundle, as_base64, bundle_for, user_data
 from stacks.errors import CloudError, ConfigError
 from stacks.keys import check_login_key, first_host_key, owner_id
@@ -15,6 +15,8 @@ from stacks.lease import ISO_TIME, Lease, current_lease, held_ids
 from stacks.ledger import Entry
 from stacks.price import Price, affordable_minutes, price_of
 from stacks.settings import Settings
+
+EXPORT_SECONDS = 60  # it takes 0.1
 
 
 @dataclass(frozen=True)
@@ -34,20 +36,30 @@ class Lot:
     user_data: str = field(repr=False)
 
 
-def lot_of(settings: Settings, now: datetime) -> Lot:
+def lot_of(settings: Settings) -> Lot:
     """Everything `up` must know before it creates anything. Raises DayboxError, having changed nothing."""
     check_login_key(settings.ssh_public_key)
-    first_key, owner, bundle = first_host_key(settings.stack), owner_id(), bundle_for(settings)
-    data = as_base64(user_data(bundle, *first_key))
+    owner, bundle = owner_id(), bundle_for(settings)
     account = Account(settings.api_url, deploy_token(settings.cloud.token))
-    mint_token = may_mint(settings, account.scopes())
-    held = still_there(account, held_ids(export(settings.stack)))
-    lease = current_lease(settings.stack, owner, account.instances(), held, now)
+    profile = account.profile()
+    mint_token = may_mint(settings, profile.scopes)
+    listed = account.instances()
+    held = still_there(account, held_ids(export(settings.stack)), listed)
+    lease = current_lease(settings.stack, owner, listed, held, profile.now)
     known = ledger.read(lease.id)
-    price = Price(known.usd_per_hour, known.price_source) if known else price_of(settings, account, now)
+    first_key = first_host_key(settings.stack, fresh=known is None)
+    data = as_base64(user_data(bundle, *first_key))
+    price = agreed_price(settings, known) or price_of(settings, account, profile.now)
     ends = hard_end(settings, lease, price)
-    entry = entry_for(settings, lease, price, ends)
+    entry = entry_for(settings, lease, price, ends, profile.user)
     return Lot(settings, lease, entry, ends, mint_token, bundle, first_host_key=first_key[1], user_data=data)
+
+
+def agreed_price(settings: Settings, known: Entry | None) -> Price | None:
+    """The price this lease began with, as long as it is for the same plan in the same region."""
+    if known is None or (known.plan, known.region) != (settings.plan.name, settings.region):
+        return None
+    return Price(known.usd_per_hour, known.price_source)
 
 
 def hard_end(settings: Settings, lease: Lease, price: Price) -> datetime:
@@ -62,13 +74,15 @@ def hard_end(settings: Settings, lease: Lease, price: Price) -> datetime:
     return lease.start + timedelta(minutes=min(settings.max_lifetime_minutes, affordable))
 
 
-def entry_for(settings: Settings, lease: Lease, price: Price, ends: datetime) -> Entry:
+def entry_for(settings: Settings, lease: Lease, price: Price, ends: datetime, user: str) -> Entry:
     """The lease as the ledger has it before it begins."""
     return Entry(
         lease=lease.id,
         stack=settings.stack,
         owner=lease.owner,
+        cloud=settings.cloud.name,
         api_url=settings.api_url,
+        user=user,
         label=lease.label,
         plan=settings.plan.name,
         region=settings.region,
@@ -90,7 +104,7 @@ def lacking(scopes: Iterable[str], needed: Iterable[str]) -> list[str]:
     return [scope for scope in needed if not given(scope)]
 
 
-def may_mint(settings: Settings, scopes: set[str]) -> bool:
+def may_mint(settings: Settings, scopes: Iterable[str]) -> bool:
     """Whether a token for the box can be made. Raises CloudError naming the scope, before anything is created."""
     if missing := lacking(scopes, NEEDED_SCOPES):
         raise CloudError(
@@ -106,16 +120,21 @@ def may_mint(settings: Settings, scopes: set[str]) -> bool:
     return mint
 
 
-def still_there(account: Account, held: Iterable[int]) -> list[int]:
-    """Those ids of the state that the account still has; each is asked for by itself, a 404 is gone."""
-    return [instance_id for instance_id in held if account.instance(instance_id)]
+def still_there(account: Account, held: Iterable[int], listed: Iterable[Instance]) -> list[int]:
+    """Those ids of the state that the account still has: listed, or found by asking for the very id; a 404 is gone."""
+    seen = {box.id for box in listed}
+    return [instance_id for instance_id in held if instance_id in seen or account.instance(instance_id)]
 
 
 def export(stack: str) -> dict[str, object]:
     """The stack's state before this run touches it; needs no lock. Raises ConfigError if Pulumi gives none."""
-    done = subprocess.run(
-        ["pulumi", "stack", "export", "--stack", stack], capture_output=True, text=True, check=False, timeout=60
-    )
+    words = ["pulumi", "stack", "export", "--stack", stack]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=EXPORT_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise ConfigError(
+            f"stacks/{stack}: its state cannot be read within {EXPORT_SECONDS} s", hint="is its disk there? try again"
+        ) from None
     if done.returncode:
         said = (done.stderr.strip() or "no word").splitlines()[-1]
         raise ConfigError(f"stacks/{stack}: its state cannot be read: {said}", hint=f"source scripts/env {stack}")

@@ -8,6 +8,8 @@ from stacks import catalog
 from stacks.account import Account
 from stacks.settings import Settings
 
+DELETION_MINUTES = 5  # an armed box outlives no limit by more than 3
+
 
 @dataclass(frozen=True)
 class Price:
@@ -39,5 +41,10 @@ def billed_usd(lived_seconds: float, usd_per_hour: float | None) -> float | None
 
 
 def affordable_minutes(budget_usd: float | None, usd_per_hour: float) -> float:
-    """Minutes until the hour begins that the budget does not cover any more; infinite without a budget."""
-    return math.inf if budget_usd is None else math.floor(budget_usd / usd_per_hour + 1e-9) * 60
+    """Minutes a box may live within the budget; infinite without one, zero or less if not even an hour is covered.
+
+    The last hour ends early, so that the box is deleted before the next one begins.
+    """
+    if budget_usd is None:
+        return math.inf
+    return math.floor(budget_usd / usd_per_hour + 1e-9) * 60 - DELETION_MINUTES

@@ -44,7 +44,10 @@ def prove_gone(entry: Entry, account: Account) -> datetime:
     """When the lease ended, by the account's own word. Raises CloudError if anything is left or not certain."""
     if left := left_of(entry, account.instances()):
         names = ", ".join(f"{box.id} ({box.label}, {box.status})" for box in left)
-        raise CloudError(f"lease/{entry.lease}: still in the account and billing: {names}", hint="run destroy again")
+        raise CloudError(
+            f"lease/{entry.lease}: still in the account and billing: {names}",
+            hint=f"`fab sweep --stack {entry.stack}` ends it; then destroy again",
+        )
     ended = [account.deleted_at(instance_id) for instance_id in entry.instance_ids]
     if None in ended:
         ids = ", ".join(str(i) for i, end in zip(entry.instance_ids, ended, strict=True) if end is None)
@@ -84,7 +87,7 @@ class ReceiptProvider(ResourceProvider):
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Write the intent to the ledger; on disk before the Instance is asked for."""
         entry = entry_of(props)
-        ledger.write(ledger.read(entry.lease) or entry)
+        ledger.write(replace(ledger.read(entry.lease) or entry, intended=time.time()))
         return CreateResult(entry.lease, props)
 
     def diff(self, _id: str, old: dict[str, Any], new: dict[str, Any]) -> DiffResult:
@@ -93,10 +96,10 @@ class ReceiptProvider(ResourceProvider):
         return DiffResult(bool(changed), replaces=["lease"] if "lease" in changed else [], delete_before_replace=True)
 
     def update(self, _id: str, _old: dict[str, Any], new: dict[str, Any]) -> UpdateResult:
-        """Write changed limits into the entry, keeping what was recorded since."""
+        """Write what changed into the entry, keeping what was recorded since; another box may be asked for now."""
         entry = entry_of(new)
-        known = ledger.read(entry.lease)
-        ledger.write(replace(entry, instance_ids=known.instance_ids if known else ()))
+        known = ledger.read(entry.lease) or entry
+        ledger.write(replace(entry, instance_ids=known.instance_ids, landed=known.landed, intended=time.time()))
         return UpdateResult(new)
 
     def delete(self, _id: str, props: dict[str, Any]) -> None:
@@ -104,8 +107,9 @@ class ReceiptProvider(ResourceProvider):
         try:
             entry = ledger.read(str(props["lease"])) or entry_of(props)
             account = Account(entry.api_url, deploy_token(props["cloud_token"]))
-            if not entry.instance_ids:
-                wait_for_landing(entry)
+            check_same_user(entry, account.profile().user)
+            if entry.landed <= entry.intended:
+                entry = with_lost_boxes(entry, account)
             print(receipt_text(ledger.write(close(entry, prove_gone(entry, account)))), flush=True)
         except DayboxError as error:
             raise_in_one_line(error)
@@ -116,13 +120,28 @@ def entry_of(props: dict[str, Any]) -> Entry:
     return Entry(**{key: props[key] for key in ENTRY_KEYS})
 
 
-def wait_for_landing(entry: Entry) -> None:
-    """With no box recorded, a lost create may still land: look only when the intent is two minutes old."""
+def check_same_user(entry: Entry, user: str) -> None:
+    """Raises CloudError if the token speaks for somebody else: an empty list of another account proves nothing."""
+    if user != entry.user:
+        raise CloudError(
+            f"lease/{entry.lease}: was rented as {entry.user}, but LINODE_TOKEN speaks for {user}",
+            hint=f"export LINODE_TOKEN with a token of {entry.user}",
+        )
+
+
+def with_lost_boxes(entry: Entry, account: Account) -> Entry:
+    """The entry, with the boxes that were created for it and never seen: their create's reply was lost.
+
+    A box was asked for and none seen since, and such a create may still land: so this looks only when the request is
+    two minutes old. What was created bills, also if it is gone by now.
+    """
     started = datetime.strptime(entry.started, ISO_TIME).replace(tzinfo=UTC)
-    wait = LANDING_SECONDS - (datetime.now(UTC) - started).total_seconds()
+    wait = max(entry.intended, started.timestamp()) + LANDING_SECONDS - time.time()
     if wait > 0:
-        print(f"no box is recorded: waiting {wait:.0f} s for a create that may still land", flush=True)
+        print(f"a box was asked for and not seen: waiting {wait:.0f} s for a create that may still land", flush=True)
         time.sleep(wait)
+    lost = account.created_since(entry.label, started)
+    return replace(entry, instance_ids=tuple(dict.fromkeys((*entry.instance_ids, *lost))))
 
 
 def raise_in_one_line(error: DayboxError) -> NoReturn:

@@ -212,6 +212,8 @@ def own_port(stack: str) -> int:
 
 def api_url(cloud: Cloud, text: str) -> str:
     """The API's address: the one set, else the cloud's own, else what the local cloud wrote down when it started."""
+    if text and not text.startswith(("https://", "http://127.0.0.1")):
+        raise ValueError(f"{text!r} would carry the token in clear", "write https://…, or http://127.0.0.1:PORT")
     if text or cloud.api_url:
         return (text or cloud.api_url).rstrip("/")
     written = cloud_dir() / "url"

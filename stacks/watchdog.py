@@ -12,10 +12,10 @@ import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
 from stacks import ledger
-from stacks.account import Account, deploy_token
+from stacks.account import Account, deploy_token, utc
 from stacks.arming import Arms, Limits, arm
 from stacks.box import alias
-from stacks.errors import CloudError, DayboxError
+from stacks.errors import BoxError, CloudError, DayboxError
 from stacks.places import stack_dir, write_private
 from stacks.receipt import raise_in_one_line
 from stacks.ssh import Target
@@ -39,7 +39,6 @@ class ArmInputs:
     cloud_token: str
     login_key: str
     first_host_key: str
-    created_at: float
     ends_at: float
     idle_minutes: float
     ready_minutes: float
@@ -57,13 +56,8 @@ class WatchdogProvider(ResourceProvider):
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Arm the new box, or delete it and fail."""
-        instance_id = int(props["instance_id"])
-        ledger.add_instance(props["lease"], instance_id)
-        try:
-            host_key = armed(props, known=remembered_key(props))
-        except DayboxError as error:
-            raise_in_one_line(given_back(props, error))
-        return CreateResult(f"{instance_id}-{props['lease']}", props | {"host_key": host_key})
+        host_key = armed_or_given_back(props)
+        return CreateResult(f"{int(props['instance_id'])}-{props['lease']}", props | {"host_key": host_key})
 
     def diff(self, _id: str, old: dict[str, Any], new: dict[str, Any]) -> DiffResult:
         """Re-arm in place on any change but the address of this laptop's own files."""
@@ -71,32 +65,56 @@ class WatchdogProvider(ResourceProvider):
         return DiffResult(bool(changed))
 
     def update(self, _id: str, old: dict[str, Any], new: dict[str, Any]) -> UpdateResult:
-        """Arm again. If that fails the box keeps its old token and limits, which still hold."""
-        same_box = int(old["instance_id"]) == int(new["instance_id"])
-        ledger.add_instance(new["lease"], int(new["instance_id"]))
+        """Arm again; another box, which took the place of one that vanished, is as new as in create.
+
+        If it fails for the same box, that keeps its old token and limits, which still hold.
+        """
+        if int(old["instance_id"]) != int(new["instance_id"]):
+            return UpdateResult(new | {"host_key": armed_or_given_back(new)})
         try:
-            host_key = armed(new, known=old["host_key"] if same_box else remembered_key(new))
+            account_of(new).set_tags(int(new["instance_id"]), list(new["tags"]))
+            ledger.add_instance(new["lease"], int(new["instance_id"]))
+            return UpdateResult(new | {"host_key": armed(new, (old["host_key"],))})
         except DayboxError as error:
             raise_in_one_line(error)
-        return UpdateResult(new | {"host_key": host_key})
 
     def delete(self, _id: str, props: dict[str, Any]) -> None:
         """Do nothing at all: this is called when the box has vanished already, and must never reach for it."""
 
 
-def armed(props: dict[str, Any], known: str) -> str:
-    """Arm the box of `props` and tag it; returns its own host key. known: that key, if it was made before."""
+def armed_or_given_back(props: dict[str, Any]) -> str:
+    """The host key of a new box, once it is armed. Whatever goes wrong, a box that nothing could stop is deleted."""
+    try:
+        ledger.add_instance(props["lease"], int(props["instance_id"]))
+        keys = (remembered_key(props), props["first_host_key"])
+        return armed(props, tuple(key for key in keys if key))
+    except DayboxError as error:
+        raise_in_one_line(given_back(props, error))
+    except Exception as error:  # a fault of ours must not leave a box that bills
+        raise_in_one_line(given_back(props, BoxError(f"box: {type(error).__name__}: {error}", hint="tell us of it")))
+
+
+def armed(props: dict[str, Any], host_keys: tuple[str, ...]) -> str:
+    """Arm the box of `props`; returns its own host key. host_keys: those it may answer with now."""
     instance_id = int(props["instance_id"])
-    Account(props["api_url"], deploy_token(props["cloud_token"])).set_tags(instance_id, list(props["tags"]))
-    keys = tuple(key for key in (known, props["first_host_key"]) if key)
-    target = Target(props["stack"], props["address"], alias(instance_id), Path(props["login_key"]), keys)
+    target = Target(props["stack"], props["address"], alias(instance_id), Path(props["login_key"]), host_keys)
     return arm(target, Arms(limits(props), props["token"]), remember=lambda key: remember_key(props, key))
 
 
+def account_of(props: dict[str, Any]) -> Account:
+    """The account that the box is in."""
+    return Account(props["api_url"], deploy_token(props["cloud_token"]))
+
+
 def limits(props: dict[str, Any]) -> Limits:
-    """The limits in the resource's inputs, as the box gets them."""
-    named = {name: props[name] for name in Limits.__dataclass_fields__ if name in props}
-    return Limits(**named | {"instance_id": int(props["instance_id"]), "api_url": props["box_api_url"]})
+    """The limits in the resource's inputs, as the box gets them; its age counts from its own creation."""
+    instance_id = int(props["instance_id"])
+    row = account_of(props).instance(instance_id)
+    if row is None:
+        raise CloudError(f"cloud: box {instance_id} is not there (404)", hint="run `pulumi up` again")
+    known = {name: props[name] for name in Limits.__dataclass_fields__ if name in props}
+    own = {"instance_id": instance_id, "api_url": props["box_api_url"], "created_at": utc(row.created).timestamp()}
+    return Limits(**known | own)
 
 
 def key_file(props: dict[str, Any]) -> Path:
@@ -118,11 +136,11 @@ def given_back(props: dict[str, Any], error: DayboxError) -> DayboxError:
     """Delete the box that could not be armed; the error then says both."""
     instance_id = int(props["instance_id"])
     try:
-        Account(props["api_url"], deploy_token(props["cloud_token"])).delete_instance(instance_id)
-    except CloudError as failed:
+        account_of(props).end(instance_id)
+    except DayboxError as failed:
         return CloudError(
             f"{error.fact}; and box {instance_id} could not be deleted: {failed.fact}",
-            hint=f"IT BILLS: pulumi destroy -s {props['stack']}, or delete it in the Cloud Manager",
+            hint=f"IT BILLS: fab sweep --stack {props['stack']}, or delete it in the Cloud Manager",
         )
     hint = f"box {instance_id} was given back because nothing could have stopped it; {error.hint}"
     return CloudError(error.fact, hint=hint)

@@ -31,11 +31,12 @@ class Workstation(pulumi.ComponentResource):
         own = ResourceOptions(parent=self, provider=self._cloud(lot.settings))
         self.token = self._token(lot, own)
         self.firewall = self._firewall(lot, own)
+        before = [self.firewall, *([self.token] if self.token else [])]  # no box while its token may still fail
         self.receipt = Receipt(
             "receipt",
             lot.entry,
             lot.settings.cloud.token,
-            ResourceOptions(parent=self, delete_before_replace=True, depends_on=[self.firewall]),
+            ResourceOptions(parent=self, delete_before_replace=True, depends_on=before),
         )
         self.instance = self._instance(lot, own)
         self.watchdog = self._watchdog(lot)
@@ -67,7 +68,8 @@ class Workstation(pulumi.ComponentResource):
                 action="ACCEPT",
                 protocol=rule.protocol,
                 ports=rule.ports,
-                ipv4s=[*lot.settings.ssh_from],
+                ipv4s=[cidr for cidr in lot.settings.ssh_from if ":" not in cidr],
+                ipv6s=[cidr for cidr in lot.settings.ssh_from if ":" in cidr],
             )
             for rule in firewall.INBOUND
         ]
@@ -119,7 +121,6 @@ class Workstation(pulumi.ComponentResource):
             cloud_token=settings.cloud.token,
             login_key=str(settings.login_key),
             first_host_key=lot.first_host_key,
-            created_at=lease.start.timestamp(),
             ends_at=ends.timestamp(),
             idle_minutes=settings.idle_minutes,
             ready_minutes=settings.ready_minutes,

@@ -25,6 +25,7 @@ ROOT = Path(os.environ.get("DAYBOX_ROOT", "/"))  # these three are set by tests 
 METRICS = os.environ.get("DAYBOX_VLLM", "http://127.0.0.1:8000") + "/metrics"
 TRIES_S = float(os.environ.get("DAYBOX_TRIES_S", 40))  # of one look; the next comes 20 s later
 LIMITS, TOKEN = ROOT / "etc/daybox/watchdog.json", ROOT / "etc/daybox/token"
+NEW = ROOT / "etc/daybox/new"  # what arming brings lies here until it is proved
 STATE = ROOT / "var/lib/daybox/watchdog-state.json"
 STALE_S = 900  # longer than the longest prefill: a queue that moves no counter for so long is a known bug of vLLM
 ASK_S = 120  # how old the API's word on the time and on our token may be
@@ -171,10 +172,13 @@ class Unmoved(HTTPRedirectHandler):
         return None
 
 
-def call(method: str, limits: Limits) -> tuple[int, bytes, float]:
-    """Status, body and the API's time. It knows one address only: our own Instance's. Raises OSError, HTTPException."""
+def call(method: str, limits: Limits, token: Path = TOKEN) -> tuple[int, bytes, float, str]:
+    """Status, body, the API's time and the token's scopes. The one address it knows is our own Instance's.
+
+    Raises OSError, HTTPException.
+    """
     url = f"{limits.api_url}/v4/linode/instances/{int(limits.instance_id)}"
-    headers = {"Authorization": f"Bearer {TOKEN.read_text().strip()}", "User-Agent": "daybox-watchdog"}
+    headers = {"Authorization": f"Bearer {token.read_text().strip()}", "User-Agent": "daybox-watchdog"}
     try:
         reply = build_opener(Unmoved, ProxyHandler({})).open(Request(url, headers=headers, method=method), timeout=10)
     except HTTPError as error:
@@ -183,7 +187,7 @@ def call(method: str, limits: Limits) -> tuple[int, bytes, float]:
         told = time.time()
         with suppress(TypeError, ValueError):
             told = parsedate_to_datetime(reply.headers["Date"]).timestamp()
-        return reply.status, reply.read(1 << 16), told
+        return reply.status, reply.read(1 << 16), told, reply.headers.get("X-OAuth-Scopes") or ""
 
 
 def refusal(status: int) -> str:
@@ -196,7 +200,7 @@ def end_box(limits: Limits) -> str:
     until, said = time.monotonic() + TRIES_S, ""
     while time.monotonic() < until:
         try:
-            status, _, _ = call("DELETE", limits)
+            status, *_ = call("DELETE", limits)
             said = refusal(status) or f"DELETE answered HTTP {status}"
             if status == 404 or refusal(status):
                 break
@@ -215,13 +219,13 @@ def scrape() -> Sample | None:
         return None
 
 
-def read_limits() -> Limits:
+def read_limits(path: Path = LIMITS) -> Limits:
     """Raises SystemExit if there are none, or not all."""
     try:
-        raw = json.loads(LIMITS.read_text())
+        raw = json.loads(path.read_text())
         return Limits(**{field.name: raw[field.name] for field in fields(Limits)})
     except (OSError, ValueError, KeyError) as error:
-        raise SystemExit(f"not armed: {LIMITS}: {error}") from None
+        raise SystemExit(f"not armed: {path}: {error}") from None
 
 
 @dataclass
@@ -271,7 +275,7 @@ def look(limits: Limits, state: State) -> Look:
     fresh = history.boot == boot and history.api_ahead is not None and uptime - history.asked < ASK_S
     if limits.self_destruct and not fresh:
         try:
-            status, _, told = call("GET", limits)
+            status, _, told, _ = call("GET", limits)
             state.trouble = refusal(status)
         except (OSError, HTTPException) as error:
             state.trouble = f"the API was not reached: {error}"
@@ -300,14 +304,20 @@ def tick() -> str:
 
 
 def prove() -> str:
-    """Our own Instance as the API shows it to our token. Raises SystemExit if it does not."""
-    limits = read_limits()
+    """Our own Instance as the API shows it to our token, or to a new one that waits to take its place.
+
+    Raises SystemExit if it does not, or if the token could not delete the box.
+    """
+    folder = NEW if NEW.is_dir() else TOKEN.parent
+    limits = read_limits(folder / LIMITS.name)
     try:
-        status, body, _ = call("GET", limits)
+        status, body, _, scopes = call("GET", limits, folder / TOKEN.name)
     except (OSError, HTTPException) as error:
         raise SystemExit(f"{limits.api_url} was not reached: {error}") from None
     if status != 200:
         raise SystemExit(f"{limits.api_url}: HTTP {status} for Instance {limits.instance_id}: {body[:200].decode()}")
+    if scopes and not {"*", "linodes:*", "linodes:read_write"} & set(scopes.replace(",", " ").split()):
+        raise SystemExit(f"the token may not delete this box: it has {scopes}, not linodes:read_write")
     seen = json.loads(body)
     return json.dumps({key: seen[key] for key in ("id", "label", "status")})
 

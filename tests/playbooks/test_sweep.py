@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from playbooks.sweep import end, may_end, sweepable
+from playbooks.sweep import may_end, sweepable, tried
 from stacks.account import Account, Instance
 from stacks.errors import CloudError
 from stacks.lease import Lease
@@ -50,15 +50,30 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 def test_a_half_made_box_is_found_by_its_tags_and_ended(cloud: Cloud, tmp_path: Path) -> None:
     made = cloud.create(LEASE.label, tags=LEASE.tags_until(LATER))["id"]
     account = Account(cloud.url, TOKEN)
-    assert [found.id for found in sweepable(account, "me", "coder-32b", NOW)] == [made]
-    end(account, made)
+    assert [found.id for found in sweepable(account, "me", "coder-32b")] == [made]
+    account.end(made)
     assert account.instances() == []
 
 
 def test_a_delete_that_did_not_succeed_is_not_called_ended(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("playbooks.sweep.PROVE_SECONDS", 0.1)
+    monkeypatch.setattr("stacks.account.END_SECONDS", 0.1)
     made = cloud.create("daybox-stuck", tags=LEASE.tags_until(LATER))["id"]
     account = Account(cloud.url, TOKEN)
     monkeypatch.setattr(account, "delete_instance", lambda _: None)
     with pytest.raises(CloudError, match="still there, and bills"):
-        end(account, made)
+        account.end(made)
+
+
+def test_one_box_that_makes_trouble_does_not_keep_the_others_alive() -> None:
+    faults: list[str] = []
+
+    def trouble() -> int:
+        raise CloudError("cloud: silent", hint="wait")
+
+    assert [tried(faults, trouble), tried(faults, lambda: 7)] == [None, 7]
+    assert faults == ["cloud: silent; wait"]
+
+
+def test_an_until_tag_that_cannot_be_read_ends_nothing() -> None:
+    odd = Instance(7, "daybox-x", "running", "2026-11-21T08:00:05", "g2", "us-ord", "192.0.2.1", ("daybox-until-soon",))
+    assert not may_end(odd, "me", None, NOW)

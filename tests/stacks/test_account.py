@@ -102,11 +102,11 @@ def test_a_token_without_the_scope_is_no_empty_list(cloud: Cloud) -> None:
 
 def test_scopes_are_what_the_api_itself_says(cloud: Cloud) -> None:
     cloud.add_token("weak", "linodes:read_write firewall:read_write")
-    assert Account(cloud.url, "weak").scopes() == {"linodes:read_write", "firewall:read_write"}
+    assert Account(cloud.url, "weak").profile().scopes == {"linodes:read_write", "firewall:read_write"}
 
 
 def test_the_full_token_may_do_everything(account: Account) -> None:
-    assert "*" in account.scopes()
+    assert "*" in account.profile().scopes
 
 
 def test_an_unreachable_cloud_names_itself() -> None:

@@ -39,10 +39,15 @@ def test_a_pair_that_does_not_match_is_found(tmp_path: Path) -> None:
         check_login_key(public)
 
 
+def test_every_lease_has_a_key_of_first_contact_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
+    first = first_host_key("coder-7b", fresh=True)
+    assert first_host_key("coder-7b", fresh=False) == first
+    assert first_host_key("coder-7b", fresh=True) != first
+    assert (tmp_path / "stacks/coder-7b/first_ed25519").stat().st_mode & 0o777 == 0o600
+
+
 def test_what_scripts_env_makes_is_asked_for_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
-    with pytest.raises(ConfigError) as caught:
-        first_host_key("coder-7b")
-    assert caught.value.hint == "source scripts/env coder-7b"
     with pytest.raises(ConfigError, match="owner: is missing"):
         owner_id()

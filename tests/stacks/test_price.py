@@ -17,11 +17,17 @@ def test_an_unknown_price_stays_unknown() -> None:
 
 
 def test_a_budget_covers_whole_hours_only() -> None:
-    assert affordable_minutes(3.00, 1.05) == 120
+    assert affordable_minutes(3.00, 1.05) == 115
 
 
 def test_a_budget_that_is_exactly_three_hours_covers_three() -> None:
-    assert affordable_minutes(3.15, 1.05) == 180
+    assert affordable_minutes(3.15, 1.05) == 175
+
+
+@pytest.mark.parametrize("budget", [1.05, 2.10, 5.00, 21.00])
+def test_a_box_that_outlives_its_end_by_three_minutes_keeps_within_the_budget(budget: float) -> None:
+    lived = (affordable_minutes(budget, 1.05) + 3) * 60
+    assert (billed_usd(lived, 1.05) or math.inf) <= budget
 
 
 def test_no_budget_is_no_limit() -> None:

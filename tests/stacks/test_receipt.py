@@ -10,13 +10,15 @@ from stacks import ledger, receipt, watchdog
 from stacks.account import Instance
 from stacks.errors import CloudError
 from stacks.ledger import Entry
-from stacks.receipt import close, left_of, prove_gone, receipt_text
+from stacks.receipt import check_same_user, close, left_of, prove_gone, receipt_text, with_lost_boxes
 
 START = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 ENTRY = Entry(
     lease="20261121t090000z-ab12",
     stack="coder-32b",
     owner="me",
+    cloud="linode",
+    user="developer",
     api_url="http://127.0.0.1:1",
     label="daybox-coder-32b",
     plan="g2-gpu-rtx4000a2-s",
@@ -43,6 +45,9 @@ class Listing:
 
     def instances(self) -> list[Instance]:
         return self.boxes
+
+    def created_since(self, _label: str, _since: datetime) -> list[int]:
+        return [8]
 
     def deleted_at(self, instance_id: int) -> datetime | None:
         return self.deleted.get(instance_id)
@@ -77,6 +82,18 @@ def test_an_empty_list_and_an_event_are_the_end() -> None:
     assert prove_gone(ENTRY, Listing([], {7: ended})) == ended  # type: ignore[arg-type]
 
 
+def test_a_create_whose_reply_was_lost_is_found_in_the_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It billed an hour, whether anything is left of it or not."""
+    monkeypatch.setattr(receipt, "LANDING_SECONDS", 0)
+    asked = replace(ENTRY, instance_ids=(), started="2026-01-01T09:00:00Z", intended=1.0)
+    assert with_lost_boxes(asked, Listing([], {})).instance_ids == (8,)  # type: ignore[arg-type]
+
+
+def test_a_token_of_another_account_proves_nothing() -> None:
+    with pytest.raises(CloudError, match="was rented as developer, but LINODE_TOKEN speaks for stranger"):
+        check_same_user(ENTRY, "stranger")
+
+
 def test_65_minutes_are_billed_as_two_hours() -> None:
     closed = close(ENTRY, START + timedelta(minutes=65))
     assert (closed.billed_hours, closed.usd) == (2, 2.10)
@@ -97,7 +114,8 @@ def test_the_ledger_gives_back_what_was_written(tmp_path: Path, monkeypatch: pyt
     ledger.write(replace(ENTRY, instance_ids=()))
     ledger.add_instance(ENTRY.lease, 7)
     ledger.add_instance(ENTRY.lease, 7)
-    assert list(ledger.entries()) == [ENTRY]
+    [entry] = ledger.entries()
+    assert entry.instance_ids == (7,) and entry.landed > 0
 
 
 def test_class_and_module_names_are_a_stored_format() -> None:

@@ -119,5 +119,9 @@ def test_a_box_reaches_a_loopback_api_from_its_own_side(raw: dict[str, str]) -> 
     assert (settings.api_url, settings.box_api_url) == ("http://127.0.0.1:8470", "http://198.51.100.1:8470")
 
 
+def test_an_api_elsewhere_must_be_encrypted_because_it_gets_the_token(raw: dict[str, str]) -> None:
+    assert "would carry the token in clear" in faults(raw | {"url": "http://api.example.net"})
+
+
 def test_a_box_token_never_shows_when_settings_are_printed(raw: dict[str, str]) -> None:
     assert "planted" not in repr(Settings.from_config("coder-32b", raw | {"boxToken": "planted"}))

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from stacks import watchdog
+from stacks.account import utc
 from stacks.errors import BoxError, NotReadyError
+from stacks.ssh import Target
 from stacks.watchdog import INPUTS, WatchdogProvider, given_back, key_file, limits
 from tests.cloud import TOKEN, Cloud, start_cloud
 
@@ -21,7 +23,6 @@ PROPS: dict[str, Any] = {
     "cloud_token": TOKEN,
     "login_key": "/keys/login",
     "first_host_key": "ssh-ed25519 FIRST",
-    "created_at": 1.0,
     "ends_at": 2.0,
     "idle_minutes": 30.0,
     "ready_minutes": 60.0,
@@ -58,8 +59,12 @@ def test_nothing_changed_is_nothing_to_do() -> None:
     assert not WatchdogProvider().diff("id", PROPS | {"host_key": "ssh-ed25519 OWN"}, PROPS).changes
 
 
-def test_the_box_gets_the_api_as_it_reaches_it() -> None:
-    assert (limits(PROPS).api_url, limits(PROPS).instance_id) == ("http://198.51.100.1:1", 7)
+def test_the_box_gets_the_api_as_it_reaches_it_and_its_own_age(cloud: Cloud) -> None:
+    """Its own, not the lease's: a box that took another's place would else be late on its first day."""
+    row = cloud.create("daybox-aged")
+    given = limits(PROPS | {"api_url": cloud.url, "instance_id": str(row["id"])})
+    assert (given.api_url, given.instance_id) == ("http://198.51.100.1:1", row["id"])
+    assert given.created_at == utc(row["created"]).timestamp()
 
 
 def test_deleting_the_resource_reaches_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +84,7 @@ def test_a_new_box_that_cannot_be_armed_is_deleted_and_the_error_says_so(
     monkeypatch.setattr(watchdog, "arm", unreachable)
     with pytest.raises(Exception, match="was given back because nothing could have stopped it"):
         WatchdogProvider().create(PROPS | {"api_url": cloud.url, "instance_id": str(box)})
-    assert cloud.json("GET", "/linode/instances")["data"] == []
+    assert box not in [row["id"] for row in cloud.json("GET", "/linode/instances")["data"]]
 
 
 def test_a_box_that_can_neither_be_armed_nor_deleted_says_that_it_bills(cloud: Cloud) -> None:
@@ -88,7 +93,50 @@ def test_a_box_that_can_neither_be_armed_nor_deleted_says_that_it_bills(cloud: C
     error = given_back(PROPS | {"api_url": cloud.url, "instance_id": str(box)}, BoxError("box: silent", hint="wait"))
     cloud.clear_faults()
     assert "could not be deleted" in error.fact
-    assert error.hint.startswith("IT BILLS: pulumi destroy -s local")
+    assert error.hint.startswith("IT BILLS: fab sweep --stack local")
+
+
+def test_a_box_that_took_anothers_place_is_as_new_as_in_create(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A box that vanished leaves the resource behind, so the next one arrives as an update: unarmed, it must go."""
+    box = cloud.create("daybox-second")["id"]
+
+    def silent(*_: object, **__: object) -> str:
+        raise NotReadyError("box: not reached, for 600 s", hint="compare sshFrom")
+
+    monkeypatch.setattr(watchdog, "arm", silent)
+    new = PROPS | {"api_url": cloud.url, "instance_id": str(box)}
+    with pytest.raises(Exception, match="was given back"):
+        WatchdogProvider().update("id", PROPS | {"host_key": "ssh-ed25519 OLD"}, new)
+    assert box not in [row["id"] for row in cloud.json("GET", "/linode/instances")["data"]]
+
+
+def test_a_fault_of_ours_gives_the_box_back_too(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    box = cloud.create("daybox-faulty")["id"]
+
+    def broken(*_: object, **__: object) -> str:
+        raise OSError("no space left on this laptop")
+
+    monkeypatch.setattr(watchdog, "arm", broken)
+    with pytest.raises(Exception, match=r"no space left on this laptop; box .* was given back"):
+        WatchdogProvider().create(PROPS | {"api_url": cloud.url, "instance_id": str(box)})
+    assert box not in [row["id"] for row in cloud.json("GET", "/linode/instances")["data"]]
+
+
+def test_the_key_of_first_contact_is_trusted_only_at_first_contact(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = cloud.create("daybox-known")["id"]
+    trusted: list[tuple[str, ...]] = []
+
+    def arm(target: Target, *_: object, **__: object) -> str:
+        trusted.append(target.host_keys)
+        return "ssh-ed25519 OWN"
+
+    monkeypatch.setattr(watchdog, "arm", arm)
+    new = PROPS | {"api_url": cloud.url, "instance_id": str(box)}
+    WatchdogProvider().create(new)
+    WatchdogProvider().update("id", new | {"host_key": "ssh-ed25519 OWN"}, new)
+    assert trusted == [("ssh-ed25519 FIRST",), ("ssh-ed25519 OWN",)]
 
 
 def test_an_update_that_fails_leaves_the_box_alone(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
