@@ -54,7 +54,6 @@ def command_seconds(trial: Trial, *words: str, repeats: int = 1) -> float:
 
 def bench_local(trial: Trial) -> list[Figure]:
     """The whole job on the local cloud with warm caches, timed from outside."""
-    began = time.monotonic()
     up = command_seconds(trial, *UP)
     bootstrap = command_seconds(trial, *FAB, "bootstrap")
     tunnel = command_seconds(trial, *FAB, "tunnel")
@@ -71,7 +70,6 @@ def bench_local(trial: Trial) -> list[Figure]:
         Figure("fab -l", command_seconds(trial, *FAB, "-l", repeats=REPEATS), "s", 0.3),
         Figure("fab status", command_seconds(trial, *FAB, "status", repeats=3), "s", 2),
         Figure("pulumi destroy", command_seconds(trial, *DESTROY), "s", 15),
-        Figure("up, ready, tunnel, destroy together", time.monotonic() - began, "s", 45),
     ]
     return [*figures, Figure("gateway, added to a request, p50", gateway_overhead(), "ms", 5)]
 

@@ -14,10 +14,11 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from scripts.cloud.daemon import status
 from scripts.installer import paths
 from stacks.errors import ConfigError, DayboxError, UsageError
 from stacks.keys import make_key
-from stacks.places import owner_file, private_folder, stack_dir, state_dir, write_private
+from stacks.places import cloud_dir, owner_file, private_folder, stack_dir, state_dir, write_private
 
 ROOT = Path(__file__).resolve().parent.parent
 STAND_IN = ROOT / "scripts/cloud/provider/bin"
@@ -147,7 +148,9 @@ def has_real_provider() -> bool:
 
 
 def start_cloud(environment: Mapping[str, str]) -> None:
-    """Start the local cloud; it says itself what it needs."""
+    """Start the local cloud unless it runs; it says itself what it needs."""
+    if status(cloud_dir()).running:
+        return
     done = subprocess.run(
         [sys.executable, "-m", "scripts.cloud", "start"],
         cwd=ROOT,

@@ -24,8 +24,9 @@ def in_account(account: Account) -> list[str]:
     return left
 
 
-def processes() -> list[str]:
-    """Processes that work on daybox's state: boxes, tunnels, gateways, the local cloud."""
+def processes(stack: str) -> list[str]:
+    """Processes of this state: the local cloud and its boxes, the stack's tunnel and gateway, Pulumi's own helpers."""
+    programs = ("scripts.cloud", f"playbooks.gateway --stack {stack}", "pulumi.dynamic")
     left = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -33,8 +34,9 @@ def processes() -> list[str]:
             surroundings = (folder / "environ").read_bytes()
         except OSError:
             continue  # it ended while we looked
-        ours = f"DAYBOX_STATE={state_dir()}\0".encode() in surroundings and "scripts.cloud" in words
-        if ours or str(cloud_dir()) in words or str(state_dir() / "stacks") in words:
+        of_state = f"DAYBOX_STATE={state_dir()}\0".encode() in surroundings
+        ours = of_state and any(program in words for program in programs)
+        if ours or str(cloud_dir()) in words or f"{state_dir()}/stacks/{stack}/" in words:
             left.append(f"process {folder.name}: {words[:120]}")
     return left
 
@@ -72,7 +74,7 @@ def prove_nothing_left(environment: Mapping[str, str], stack: str) -> None:
         [sys.executable, "-m", "scripts.cloud", "stop"], env=dict(environment), check=True, stdout=subprocess.DEVNULL
     )
     asked |= {
-        "processes": processes(),
+        "processes": processes(stack),
         "mounts": mounts(),
         "network links": links(ids),
         "ports": ports([int(url.rpartition(":")[2]), own_port(stack)]),

@@ -11,10 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import yaml
+
 from scripts import environment, leftovers
 from stacks import catalog
 from stacks.errors import DayboxError
-from stacks.price import billed_hours
+from stacks.price import billed_hours, billed_usd
+from stacks.settings import named
 
 ROOT = Path(__file__).resolve().parent.parent
 STACK, COMPARED = "local", "coder-30b"
@@ -22,6 +25,7 @@ ASK = "add a function add(a, b) that returns the sum"
 CALC = "def sub(a, b):\n    return a - b\n"
 FAB = ("fab", "--search-root", str(ROOT))
 UP = ("pulumi", "-C", str(ROOT), "up", "-s", STACK, "--yes", "--non-interactive", "--suppress-outputs")
+CANCEL = ("pulumi", "-C", str(ROOT), "cancel", "-s", STACK, "--yes", "--non-interactive")
 DESTROY = ("pulumi", "-C", str(ROOT), "destroy", "-s", STACK, "--yes", "--non-interactive")
 
 
@@ -42,9 +46,18 @@ class Trial:
         print(f"== {name}: {self.took[name]:.1f} s", flush=True)
 
     def run(self, name: str, *words: str, cwd: Path = ROOT) -> None:
-        """Run one command in view. Raises CalledProcessError if it fails."""
-        with self.step(name, *words):
-            subprocess.run(words, env=dict(self.environment), cwd=cwd, check=True)
+        """Run one command in view. Raises CalledProcessError if it fails.
+
+        Ctrl-C reaches the command as well: it is waited for, because a Pulumi that is killed leaves its stack locked.
+        """
+        with self.step(name, *words), subprocess.Popen(words, env=dict(self.environment), cwd=cwd) as process:
+            try:
+                status = process.wait()
+            except KeyboardInterrupt:
+                process.wait()
+                raise
+        if status:
+            raise subprocess.CalledProcessError(status, words)
 
     def quietly(self, *words: str, cwd: Path = ROOT) -> str:
         """What a command prints. Raises CalledProcessError if it fails."""
@@ -96,6 +109,7 @@ def clean_up(trial: Trial) -> None:
     print("\nscripts/try: cleaning up", flush=True)
     for words in (
         (*FAB, "tunnel.close"),
+        CANCEL,
         DESTROY,
         (sys.executable, "-m", "scripts.cloud", "stop", "--boxes"),
     ):
@@ -103,13 +117,13 @@ def clean_up(trial: Trial) -> None:
         print(f"  {shown(words)}: {'done' if done.returncode == 0 else done.stderr.strip()[-300:]}", flush=True)
 
 
-def money(trial: Trial) -> str:
+def money(lived_seconds: float) -> str:
     """What this run's time would have cost for real."""
-    plan = next(plan for plan in catalog.PLANS if plan.name == "g2-gpu-rtx4000a2-s")
-    lived = sum(trial.took.values())
-    usd = billed_hours(lived) * plan.usd_per_hour
+    declared = yaml.safe_load((ROOT / f"stacks/Pulumi.{COMPARED}.yaml").read_text())["config"]
+    plan = named(catalog.PLANS, declared["daybox:plan"])
+    usd, hours = billed_usd(lived_seconds, plan.usd_per_hour), billed_hours(lived_seconds)
     return (
-        f"the same {lived:.0f} s on {COMPARED} ({plan.name}) would cost ${usd:.2f}: {billed_hours(lived)} begun hour "
+        f"the same time on {COMPARED} ({plan.name}) would cost ${usd:.2f}: {hours} begun hour "
         f"at ${plan.usd_per_hour:.2f} (daybox catalog {catalog.PRICES_READ})"
     )
 
@@ -119,22 +133,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="./scripts/try", description="The whole job on the local cloud.")
     parser.add_argument("--keep", action="store_true", help="leave the box up and print the next commands")
     keep = parser.parse_args().keep
+    trial = Trial({})
     try:
-        ready = environment.ready(STACK)
-    except DayboxError as error:
-        print(f"scripts/try: {error.line()}", file=sys.stderr)
-        return error.exit_code
-    trial = Trial(ready)
-    try:
+        trial.environment = environment.ready(STACK)
         whole_job(trial)
         if not keep:
             give_back(trial)
-    except (subprocess.CalledProcessError, AssertionError, DayboxError, KeyboardInterrupt) as error:
+    except BaseException as error:  # whatever it was, nothing may stay behind
         print(f"\nscripts/try: {reason(error)}", file=sys.stderr, flush=True)
-        clean_up(trial)
+        if trial.environment:
+            clean_up(trial)
         return 130 if isinstance(error, KeyboardInterrupt) else 1
     print("\n" + "\n".join(f"{seconds:7.1f} s  {name}" for name, seconds in trial.took.items()))
-    print(f"{sum(trial.took.values()):7.1f} s  in all; {money(trial)}")
+    print(f"{sum(trial.took.values()):7.1f} s  in all; {money(sum(trial.took.values()))}")
     if keep:
         print(
             "the box is up. Next:\n"
@@ -147,7 +158,7 @@ def reason(error: BaseException) -> str:
     """Why the run ended, for people."""
     if isinstance(error, subprocess.CalledProcessError):
         return f"`{shown(tuple(error.cmd))}` ended with {error.returncode}\n{error.stderr or ''}"
-    return error.line() if isinstance(error, DayboxError) else (str(error) or "interrupted")
+    return error.line() if isinstance(error, DayboxError) else (str(error) or type(error).__name__)
 
 
 if __name__ == "__main__":
