@@ -69,6 +69,7 @@ def bench_local(trial: Trial) -> list[Figure]:
         Figure("fab tunnel, again", command_seconds(trial, *FAB, "tunnel", repeats=3), "s", 1),
         Figure("fab -l", command_seconds(trial, *FAB, "-l", repeats=REPEATS), "s", 0.3),
         Figure("fab status", command_seconds(trial, *FAB, "status", repeats=3), "s", 2),
+        Figure("fab tunnel.close", command_seconds(trial, *FAB, "tunnel.close"), "s", 1),
         Figure("pulumi destroy", command_seconds(trial, *DESTROY), "s", 15),
     ]
     return [*figures, Figure("gateway, added to a request, p50", gateway_overhead(), "ms", 5)]

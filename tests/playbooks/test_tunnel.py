@@ -163,7 +163,7 @@ def test_a_killed_gateway_takes_its_ssh_with_it_and_opening_again_works(world: W
     ssh = world.ssh_pid()
     os.kill(world.gateway_pid(), signal.SIGKILL)
     assert within(PATIENCE, lambda: not is_running(ssh))
-    assert tunnel_row("s")["pid"] is None
+    assert within(PATIENCE, lambda: tunnel_row("s")["pid"] is None)
     assert open_for(world.box).startswith("tunnel: open")
 
 
