@@ -21,7 +21,7 @@ ANSWERS = {
     "false-404": (404, NOT_FOUND),
     "expired-token": (401, INVALID_TOKEN),
 }
-DEEDS = ("reply-lost", "slow", "empty-page")  # these do, or delay, or falsify
+DEEDS = ("reply-lost", "reply-late", "slow", "empty-page")  # these do, or delay, or falsify
 NAMES = (*ANSWERS, *DEEDS)
 
 
@@ -66,6 +66,8 @@ class FaultyApp:
         if found.name == "slow":
             await asyncio.sleep(found.seconds)
             await self.app(scope, receive, send)
+        elif found.name == "reply-late":
+            await self.app(scope, receive, _held(send, found.seconds))
         elif found.name == "reply-lost":
             await self.app(scope, receive, _swallow)
             await _hang_up(scope, receive)
@@ -85,6 +87,17 @@ def _answer(found: Fault) -> ASGIApp:
     status, reason = ANSWERS[found.name]
     headers = {"Retry-After": str(max(0, round(found.seconds)))} if status in (429, 503) else {}
     return Refusal(status, fault(reason), headers=headers).response()
+
+
+def _held(send: Send, seconds: float) -> Send:
+    """The reply, `seconds` after the deed was done."""
+
+    async def held(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await asyncio.sleep(seconds)
+        await send(message)
+
+    return held
 
 
 async def _swallow(message: Message) -> None:

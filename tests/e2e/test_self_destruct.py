@@ -51,7 +51,9 @@ def test_the_next_up_is_a_new_lease_armed_again_also_on_the_same_address(laptop:
     assert limits["instance_id"] == int(float(after["instanceId"]))
 
 
-def test_a_box_deleted_behind_our_back_does_not_break_destroy(laptop: Laptop) -> None:
+def test_a_box_deleted_behind_our_back_does_not_break_destroy_with_a_renewed_token(laptop: Laptop) -> None:
+    laptop.cloud.add_token("renewed", "*")
+    laptop.more["LINODE_TOKEN"] = "renewed"
     laptop.cloud.json("DELETE", f"/linode/instances/{laptop.instances()[0]['id']}")
     said = laptop.destroy().ok().out
     assert "the account lists nothing of it" in said
