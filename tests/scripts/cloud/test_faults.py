@@ -1,5 +1,6 @@
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -42,6 +43,15 @@ def test_a_lost_reply_is_lost_after_the_deed(own_cloud: Cloud) -> None:
         own_cloud.call("POST", PATH, INSTANCE | {"label": "orphan"})
     assert [row["label"] for row in own_cloud.json("GET", PATH)["data"]] == ["orphan"]
     assert own_cloud.requests("POST")[-1]["status"] is None
+
+
+def test_a_late_reply_is_held_after_the_deed(own_cloud: Cloud) -> None:
+    own_cloud.fault("reply-late", "POST", HERE, seconds=20)
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(own_cloud.call, "POST", PATH, INSTANCE | {"label": "held"})
+        while not own_cloud.json("GET", PATH)["data"]:
+            assert not waiting.done()
+        own_cloud.kill()  # the reply never comes, and the deed stays
 
 
 def test_a_false_404_passes_and_the_box_is_there_as_before(own_cloud: Cloud) -> None:
