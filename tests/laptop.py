@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,14 @@ class Laptop:
         alias = (folder / "known_hosts").read_text().split()[0]
         words = ["ssh", "-F", str(folder / "ssh_config"), alias, "--", command]
         return subprocess.run(words, capture_output=True, text=True, check=True, timeout=60).stdout
+
+    def end_orphans(self) -> None:
+        """End what a killed Pulumi leaves behind: its plugins and its language host run on for good."""
+        mark = f"DAYBOX_STATE={self.state}\0".encode()
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if mark in (folder / "environ").read_bytes():
+                    os.kill(int(folder.name), 9)
 
     def instances(self) -> list[dict[str, Any]]:
         """What the account lists."""

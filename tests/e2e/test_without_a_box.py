@@ -23,6 +23,7 @@ def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
     made = new_laptop(tmp_path_factory.mktemp("paper"), boxes=False, LINODE_TOKEN=TOKEN, **impatient)
     yield made
     made.cloud.stop()
+    made.end_orphans()
 
 
 @pytest.fixture(autouse=True)
