@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from playbooks.report import Report
-from stacks.account import Instance
+from stacks.account import Instance, utc
 from stacks.box import Box
 from stacks.lease import ID_TIME, ISO_TIME, LEASE_TAG, STACK_TAG, TAG, TAG_TIME, UNTIL_TAG, box_label, tagged
 from stacks.price import billed_hours, billed_usd
@@ -106,7 +106,7 @@ def listed_only(instance: Instance, *, held: bool, usd_per_hour: float | None) -
         plan=instance.plan,
         region=instance.region,
         usd_per_hour=usd_per_hour,
-        since=datetime.fromisoformat(instance.created).replace(tzinfo=UTC),
+        since=utc(instance.created),
         dies_at=datetime.strptime(until, TAG_TIME).strftime(ISO_TIME) if until else None,
         word=f"it bills, and its `up` did not finish: {how}",
     )

@@ -107,8 +107,9 @@ def local_url() -> list[str]:
 def cloud_named(name: str) -> "Cloud":
     """The catalog's row of this cloud."""
     from stacks.catalog import CLOUDS
+    from stacks.settings import named
 
-    return next(cloud for cloud in CLOUDS if cloud.name == name)
+    return named(CLOUDS, name)
 
 
 def sweepable(account: Account, owner: str, stack: str | None) -> list[Found]:

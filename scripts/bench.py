@@ -11,15 +11,15 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from scripts import environment
 from scripts.bench_gateway import gateway_overhead
 from scripts.trial import DESTROY, FAB, ROOT, UP, Trial
-from stacks.account import Account
+from stacks.account import Account, utc
 from stacks.catalog import CLOUDS
 from stacks.places import cloud_dir, stack_dir
+from stacks.settings import named
 
 REPEATS = 7
 
@@ -83,9 +83,9 @@ def longest_chain_seconds() -> float:
 
 def created_at() -> float:
     """When the API accepted the box, seconds since 1970."""
-    local = next(cloud for cloud in CLOUDS if cloud.name == "local")
+    local = named(CLOUDS, "local")
     account = Account((cloud_dir() / "url").read_text().strip(), local.token)
-    return datetime.fromisoformat(account.instances()[0].created).replace(tzinfo=UTC).timestamp()
+    return utc(account.instances()[0].created).timestamp()
 
 
 def main() -> int:

@@ -58,9 +58,14 @@ def prove_gone(entry: Entry, account: Account) -> datetime:
     return max((end for end in ended if end), default=datetime.now(UTC))
 
 
+def start_of(entry: Entry) -> datetime:
+    """When the lease began, UTC."""
+    return datetime.strptime(entry.started, ISO_TIME).replace(tzinfo=UTC)
+
+
 def close(entry: Entry, ended: datetime) -> Entry:
     """The entry with its end and what it cost; a lease that never had a box costs nothing."""
-    lived = (ended - datetime.strptime(entry.started, ISO_TIME).replace(tzinfo=UTC)).total_seconds()
+    lived = (ended - start_of(entry)).total_seconds()
     had_box = bool(entry.instance_ids)
     return replace(
         entry,
@@ -135,7 +140,7 @@ def with_lost_boxes(entry: Entry, account: Account) -> Entry:
     A box was asked for and none seen since, and such a create may still land: so this looks only when the request is
     two minutes old. What was created bills, also if it is gone by now.
     """
-    started = datetime.strptime(entry.started, ISO_TIME).replace(tzinfo=UTC)
+    started = start_of(entry)
     wait = max(entry.intended, started.timestamp()) + LANDING_SECONDS - time.time()
     if wait > 0:
         print(f"a box was asked for and not seen: waiting {wait:.0f} s for a create that may still land", flush=True)

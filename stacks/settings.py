@@ -59,7 +59,7 @@ class Settings:
     @property
     def device(self) -> Device:
         """What vLLM computes on with this plan."""
-        return next(device for device in catalog.DEVICES if device.name == self.plan.device)
+        return named(catalog.DEVICES, self.plan.device)
 
     @property
     def tp(self) -> int:

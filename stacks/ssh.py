@@ -79,14 +79,14 @@ def prepare(target: Target) -> Target:
     return target
 
 
-def ssh(target: Target, *words: str) -> list[str]:
-    """Arguments that run ssh against `target`; `words` are options and, last, the remote command."""
-    return ["ssh", "-F", str(target.config_file), *words[:-1], target.alias, *words[-1:]]
+def ssh(target: Target) -> list[str]:
+    """Arguments of an ssh that gives a shell on the box."""
+    return ["ssh", "-F", str(target.config_file), target.alias]
 
 
 def remote(target: Target, command: str) -> list[str]:
     """Arguments that run the shell text `command` on the box."""
-    return ["ssh", "-F", str(target.config_file), target.alias, "--", command]
+    return [*ssh(target), "--", command]
 
 
 def run(
