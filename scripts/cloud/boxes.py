@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from scripts.cloud.parts import remove
+
 State = Literal["booting", "running", "offline", "gone"]
 
 
@@ -88,10 +90,8 @@ class PaperBoxes:
         self.boot(box_id)
 
     def delete(self, box_id: int) -> None:
-        """Tear the paper up."""
-        self._file(box_id).unlink(missing_ok=True)
-        if self._file(box_id).parent.exists():
-            self._file(box_id).parent.rmdir()
+        """Tear the paper up, and what a killed cloud had begun to write."""
+        remove(self._file(box_id).parent)
 
     def _free_address(self) -> str:
         # Loopback, not a documentation network: nobody answers there, and what is sent there never leaves this machine.
