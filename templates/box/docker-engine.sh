@@ -6,6 +6,11 @@ apt=$root/opt/daybox/bin/apt
 has_gpu() { cat "$root"/sys/bus/pci/devices/*/vendor 2>/dev/null | grep -qx 0x10de; }
 has_docker() { docker compose version && command -v nft; }
 knows_gpu() { ! has_gpu || docker info --format '{{json .Runtimes}}' | grep -q nvidia; }
+# start|restart: if it does not, its own last words are the stage's; what failed before must not count against it.
+docker_must() {
+    systemctl reset-failed docker.service docker.socket 2>/dev/null || true
+    systemctl "$1" docker || { journalctl --unit=docker --lines=5 --output=cat --no-pager; exit 1; }
+}
 end() {
     docker version --format '@word Docker {{.Server.Version}}'
     exit
@@ -25,9 +30,12 @@ source_of() {
     echo "deb [signed-by=$key] $4" >"$root/etc/apt/sources.list.d/$1.list"
 }
 
-if has_docker && systemctl start docker && knows_gpu; then
-    echo "@outcome already"
-    end
+if has_docker; then
+    docker_must start
+    if knows_gpu; then
+        echo "@outcome already"
+        end
+    fi
 fi
 "$apt" ca-certificates curl gpg nftables
 systemctl start daybox-seal # now that there is nft, and before any container
@@ -44,8 +52,8 @@ if ! knows_gpu; then
     source_of nvidia "$url/gpgkey" C95B321B61E88C1809C4F759DDCAE044F796ECB0 "$url/stable/deb/$(dpkg --print-architecture) /"
     "$apt" nvidia-container-toolkit
     nvidia-ctk runtime configure --runtime=docker
-    systemctl restart docker
+    docker_must restart
 fi
-systemctl start docker
+docker_must start
 knows_gpu
 end

@@ -112,3 +112,13 @@ def test_a_second_run_changes_nothing_and_says_so(bare: OnBox) -> None:
     before = installs(bare)
     assert "@outcome already" in bare.run("docker-engine").stdout
     assert installs(bare) == before
+
+
+def test_docker_that_does_not_start_is_named_and_nothing_is_installed_over_it(bare: OnBox) -> None:
+    (bare.commands / "docker-ce").touch()
+    bare.command("systemctl", '[ "$1" != start ]')
+    bare.command("journalctl", "echo failed to start daemon: no space left on device")
+    done = bare.run("docker-engine")
+    assert done.returncode == 1
+    assert done.stdout.endswith("failed to start daemon: no space left on device\n")
+    assert installs(bare) == []
