@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from stacks.bundle import Bundle
     from stacks.settings import Settings
 
-QUIET_SECONDS = 10.0  # without an event: time to ask whether systemd gave up a stage that could not say so itself
+QUIET_SECONDS = 20.0  # without an event: time to ask whether systemd gave up a stage that could not say so itself
 PIPE_WIDTH = 200  # characters: whoever reads a pipe wants each stage on one line
 
 

@@ -68,11 +68,11 @@ def open_for(box: Box) -> str:
     started_here = living_pid(folder) is None
     if started_here:
         check_port(box.stack, box.port)
-    ensure_ready(box, target)
     try:
+        if started_here:
+            start_gateway(box, orders, folder)  # ssh connects while the box becomes ready
+        ensure_ready(box, target)
         fetch_key(box.stack, target)  # also for a gateway that lives: it may have the key of an earlier boot
-        if living_pid(folder) is None:
-            start_gateway(box, orders, folder)
         wait_until_up(orders, folder)
         seconds = prove(box)
     except BaseException:  # Ctrl-C, too: nothing half-open stays behind

@@ -75,20 +75,19 @@ def shown(words: tuple[str, ...]) -> str:
 def whole_job(trial: Trial) -> None:
     """Rent, work, verify. Raises CalledProcessError or AssertionError where it does not hold."""
     trial.run("rent", *UP)
-    trial.run("make ready", *FAB, "bootstrap")
-    trial.run("open the tunnel", *FAB, "tunnel")
     with tempfile.TemporaryDirectory(prefix="daybox-try-") as folder:
         work_with_aider(trial, Path(folder))
     trial.run("verify", *FAB, "verify")
 
 
 def work_with_aider(trial: Trial, repository: Path) -> None:
-    """Let the model make one edit in a throw-away repository, and show it."""
+    """Make the box ready, open the tunnel, let the model make one edit in a throw-away repository, and show it."""
     (repository / "calc.py").write_text(CALC)
     git = ("git", "-c", "user.name=daybox", "-c", "user.email=daybox@localhost")
     for words in (("init", "-q"), ("add", "calc.py"), ("commit", "-qm", "start")):
         trial.quietly(*git, *words, cwd=repository)
-    trial.run("edit", *FAB, "launch-aider", "--", "--message", ASK, "--yes-always", "calc.py", cwd=repository)
+    aider = ("launch-aider", "--", "--message", ASK, "--yes-always", "calc.py")
+    trial.run("work", *FAB, "tunnel", *aider, cwd=repository)
     print(trial.quietly("git", "show", "--stat", "--patch", "--format=commit: %s", cwd=repository))
     # aider exits 0 even when nothing was edited: what counts is the commit, and that the function adds
     assert trial.quietly("git", "rev-list", "--count", "HEAD", cwd=repository).strip() == "2", "aider committed nothing"

@@ -212,6 +212,31 @@ def test_a_box_that_is_not_ready_is_made_ready_first(
     assert made == [world.box]
 
 
+@needs_sshd
+def test_ssh_connects_while_the_box_becomes_ready(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    came_up: list[bool] = []
+
+    def slowly(box: Box) -> None:
+        came_up.append(within(PATIENCE, lambda: bool(tunnel_row("s")["alive"])))
+
+    monkeypatch.setattr(tunnel, "read_report", lambda target: None)
+    monkeypatch.setattr(bootstrap, "make_ready", slowly)
+    open_for(world.box)
+    assert came_up == [True]
+
+
+@needs_sshd
+def test_a_box_that_does_not_become_ready_leaves_nothing_open(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(box: Box) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tunnel, "read_report", lambda target: None)
+    monkeypatch.setattr(bootstrap, "make_ready", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        open_for(world.box)
+    assert living_pid(tunnel_dir("s")) is None
+
+
 def silent(target: Target) -> Report:
     raise BoxError("box/x: not reached", hint=REACH_HINT)
 
