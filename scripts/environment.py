@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping
+from importlib.metadata import version
 from pathlib import Path
 
 from scripts.cloud.daemon import status
@@ -22,7 +23,7 @@ from stacks.places import cloud_dir, owner_file, private_folder, stack_dir, stat
 
 ROOT = Path(__file__).resolve().parent.parent
 STAND_IN = ROOT / "scripts/cloud/provider/bin"
-PROVIDER_VERSION = "6.8.0"  # of pulumi-linode in requirements.txt
+PROVIDER_VERSION = version("pulumi-linode")  # the provider and its library are released together
 DOWNLOAD_SECONDS = 60
 ASK_AGAIN_SECONDS = 86_400  # where Pulumi's site was not reached
 SALT = re.compile(r"^encryptionsalt:.*\n?", re.MULTILINE)

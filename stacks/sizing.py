@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from stacks.catalog import Model, Plan
+from stacks.catalog import MEMORY_SHARE, Model, Plan
 
-MEMORY_SHARE = 0.92  # vLLM 0.33's default --gpu-memory-utilization (vllm/config/cache.py)
 OVERHEAD_GIB = (
     1.67  # activations, CUDA graphs, non-torch: measured on an A40 with Qwen3-Coder-30B (fleet-p0, vLLM 0.29)
 )
