@@ -123,8 +123,11 @@ def key_file(props: dict[str, Any]) -> Path:
 
 
 def remember_key(props: dict[str, Any], key: str) -> None:
-    """Note the key before the box uses it: a crash now must not lock us out."""
-    write_private(key_file(props), key + "\n")
+    """Note the key before the box uses it: a crash now must not lock us out. A stack has one box: older notes go."""
+    own = write_private(key_file(props), key + "\n")
+    for note in own.parent.glob("host_key-*"):
+        if note != own:
+            note.unlink()
 
 
 def remembered_key(props: dict[str, Any]) -> str:

@@ -157,3 +157,10 @@ def test_the_boxes_own_key_is_noted_before_it_is_used() -> None:
     watchdog.remember_key(PROPS, "ssh-ed25519 OWN")
     assert watchdog.remembered_key(PROPS) == "ssh-ed25519 OWN"
     assert key_file(PROPS).stat().st_mode & 0o777 == 0o600
+
+
+def test_the_note_of_a_box_that_is_no_more_goes_when_the_next_one_is_made() -> None:
+    watchdog.remember_key(PROPS, "ssh-ed25519 OLD")
+    newer = PROPS | {"instance_id": str(int(PROPS["instance_id"]) + 1)}
+    watchdog.remember_key(newer, "ssh-ed25519 NEW")
+    assert (watchdog.remembered_key(PROPS), watchdog.remembered_key(newer)) == ("", "ssh-ed25519 NEW")
