@@ -4,10 +4,14 @@ import json
 import os
 import shutil
 import subprocess
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from tests.cloud import Cloud, start_cloud
 
@@ -35,12 +39,19 @@ class Laptop:
 
     def start(self, line: str, cwd: Path | None = None, **more: str) -> subprocess.Popen[str]:
         """Begin a command line in a bash that has sourced scripts/env; in a process group of its own."""
+        return self._begin(line, cwd, more, subprocess.DEVNULL)
+
+    def start_typed(self, line: str) -> subprocess.Popen[str]:
+        """Begin a command line to which the test types, as `start` does."""
+        return self._begin(line, None, {}, subprocess.PIPE)
+
+    def _begin(self, line: str, cwd: Path | None, more: dict[str, str], stdin: int) -> subprocess.Popen[str]:
         script = f"cd {self.root} && source scripts/env {self.stack} >&2 && cd {cwd or self.root} && {line}"
         pipe = subprocess.PIPE
         return subprocess.Popen(
             ["bash", "-c", script],
             env=self.environment(**more),
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=pipe,
             stderr=pipe,
             text=True,
@@ -80,12 +91,23 @@ class Laptop:
         for key, value in settings.items():
             self.must(f"pulumi config set -s {self.stack} daybox:{key} '{value}'")
 
-    def on_box(self, command: str) -> str:
-        """What a command prints on the box, over the pinned ssh."""
+    def on_box(self, command: str, stdin: str = "") -> str:
+        """What a command that must succeed prints on the box, over the pinned ssh."""
         folder = self.state / "stacks" / self.stack
         alias = (folder / "known_hosts").read_text().split()[0]
         words = ["ssh", "-F", str(folder / "ssh_config"), alias, "--", command]
-        return subprocess.run(words, capture_output=True, text=True, check=True, timeout=60).stdout
+        done = subprocess.run(words, input=stdin, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stderr}"
+        return done.stdout
+
+    def ask(self) -> httpx.Response:
+        """One completion through gateway and tunnel, with the key of a client that has been there."""
+        outputs = self.outputs()
+        [key, *_] = json.loads((self.state / f"stacks/{self.stack}/tunnel/keys.json").read_text()).values()
+        body = {"model": outputs["servedName"], "messages": [{"role": "user", "content": "hello"}], "max_tokens": 1}
+        url = f"http://127.0.0.1:{outputs['port']}/v1/chat/completions"
+        with httpx.Client(trust_env=False, timeout=30) as client:
+            return client.post(url, json=body, headers={"Authorization": f"Bearer {key}"})
 
     def end_orphans(self) -> None:
         """End what a killed Pulumi leaves behind: its plugins and its language host run on for good."""
@@ -143,3 +165,12 @@ def checkout(folder: Path) -> Path:
 def linode_settings(cloud: Cloud) -> dict[str, str]:
     """What a Linode stack needs to be rented from the local cloud."""
     return {"url": cloud.url, "sshFrom": "198.51.100.0/24"}
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 60) -> Any:
+    """What `condition` gives, once it is true."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it never came to that"
+        time.sleep(0.1)
+    return found

@@ -46,7 +46,7 @@ def test_ctrl_c_while_the_box_boots_cleans_up_and_says_so(fresh: Path) -> None:
     process = subprocess.Popen(
         ["./scripts/try"],
         cwd=fresh,
-        env=environment(fresh),
+        env=environment(fresh) | {"DAYBOX_LANDING_SECONDS": "5"},  # else the clean-up waits two minutes for the create
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

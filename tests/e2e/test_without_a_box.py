@@ -4,14 +4,13 @@ import json
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cloud import TOKEN
-from tests.laptop import Laptop, another_laptop, linode_settings, new_laptop
+from tests.laptop import Laptop, another_laptop, linode_settings, new_laptop, wait_for
 
 CREATE = "^/v4/linode/instances$"
 
@@ -114,14 +113,6 @@ def test_up_killed_while_the_create_is_in_flight_is_seen_by_tag_and_never_double
     laptop.destroy().ok()
 
 
-def wait_for(condition: object, seconds: float = 30) -> None:
-    """Until it holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline, "it never came to that"
-        time.sleep(0.05)
-
-
 def test_two_laptops_at_once_make_one_box_at_most(laptop: Laptop, tmp_path: Path) -> None:
     """Invariant 6: both list an empty account, both create; the label, unique in the account, lets one through."""
     laptop.stack = "coder-7b"
@@ -149,4 +140,4 @@ def test_the_committed_stack_files_hold_no_salt_of_anybodys_passphrase() -> None
         text=True,
         check=False,
     )
-    assert shown.stdout == ""
+    assert (shown.returncode, shown.stdout) == (1, "")  # 1: searched, and nothing found

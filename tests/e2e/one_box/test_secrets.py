@@ -1,0 +1,65 @@
+"""Invariant 8 on a box that is at work: no secret occurs outside its own 0600 file or ciphertext."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.one_box.conftest import PLANTED
+from tests.laptop import Laptop
+from tests.leaks import files_with, holds, processes, shown
+
+# Each prints a line wherever the secret in {path} occurs; the path is on the command line, the secret never.
+PROBES = {
+    "files": "grep -rlsF -f {path} /etc /opt /root /home /tmp /run /var/lib/daybox /var/lib/cloud /var/log"
+    " | grep -vx {path}",
+    "journal": "journalctl --no-pager | grep -oF -f {path}",
+    "inspect": "docker inspect vllm | grep -oF -f {path}",
+    "docker logs": "docker logs vllm 2>&1 | grep -oF -f {path}",
+    "argv": "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' | grep -oF -f {path}",
+    "units": "systemctl show '*' --property=Environment,ExecStart | grep -oF -f {path}",
+}
+
+
+@pytest.mark.parametrize("path", ["/etc/daybox/token", "/etc/daybox/vllm-key"])
+@pytest.mark.parametrize("probe", PROBES.values(), ids=PROBES)
+def test_no_secret_of_the_box_stands_anywhere_else(laptop: Laptop, repository: Path, path: str, probe: str) -> None:
+    assert laptop.on_box(f"stat -c %a {path}").strip() == "600"
+    assert laptop.on_box(f"{probe.format(path=path)}; true") == ""
+
+
+def test_the_search_for_secrets_finds_one_that_is_planted(laptop: Laptop, repository: Path) -> None:
+    """Else the test above could not fail."""
+    search = PROBES["files"].format(path="/etc/daybox/token")
+    planted = laptop.on_box(f"cp /etc/daybox/token /root/planted; {search}; true")
+    laptop.on_box("rm /root/planted")
+    assert "/root/planted" in planted
+
+
+def test_the_cloud_logs_no_token(laptop: Laptop) -> None:
+    assert laptop.on_box("cat /etc/daybox/token").strip() not in (laptop.cloud.folder / "log").read_text()
+
+
+def test_no_secret_stands_in_clear_in_pulumis_own_files(laptop: Laptop) -> None:
+    """State, history, backups, plugin folders: the box's token, the first host key, the passphrase."""
+    token = laptop.on_box("cat /etc/daybox/token").strip()
+    first_key = (laptop.state / "stacks/local/first_ed25519").read_text().splitlines()[2]
+    passphrase = (laptop.state / "passphrase").read_text().strip()
+    assert not files_with([token, first_key, passphrase], laptop.state / "pulumi", laptop.state / "pulumi-home")
+
+
+@pytest.mark.parametrize(
+    "path", ["passphrase", "stacks/local/first_ed25519", "stacks/local/login_ed25519", "stacks/local/box_key"]
+)
+def test_only_you_can_read_a_secret_of_this_laptop(laptop: Laptop, repository: Path, path: str) -> None:
+    assert (laptop.state / path).stat().st_mode & 0o077 == 0
+
+
+def test_what_keeps_the_tunnel_inherits_no_token(laptop: Laptop, repository: Path) -> None:
+    """The gateway and its ssh were started from a shell that has them."""
+    keepers = [*processes("playbooks.gateway"), *processes(str(laptop.state / "stacks/local/ssh_config"))]
+    assert len(keepers) >= 2
+    assert not [keeper for keeper in keepers if holds(shown(keeper, "environ"), PLANTED.values())]
+
+
+def test_no_token_of_the_shell_is_written_down(laptop: Laptop, repository: Path) -> None:
+    assert not files_with(list(PLANTED.values()), laptop.state, laptop.root, repository)
