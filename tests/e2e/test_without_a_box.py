@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,18 +65,26 @@ def test_bad_settings_stop_before_anything_is_created(laptop: Laptop, key: str, 
 
 
 @pytest.mark.parametrize(
-    ("token", "scopes", "fact"),
+    ("token", "scopes", "expiry", "fact"),
     [
-        ("refused", "", "401"),
-        ("no-firewall", "linodes:read_write events:read_only", "LINODE_TOKEN: lacks the scope firewall:read_write"),
-        ("no-account", "linodes:read_write firewall:read_write events:read_only", "lacks the scope account:read_write"),
+        ("refused", "", "", "make a new one in the Cloud Manager and export LINODE_TOKEN"),
+        ("expired", "*", "2026-01-01T00:00:00", "make a new one in the Cloud Manager and export LINODE_TOKEN"),
+        ("no-firewall", "linodes:read_write events:read_only", "", "LINODE_TOKEN: lacks the scope firewall:read_write"),
+        (
+            "no-account",
+            "linodes:read_write firewall:read_write events:read_only",
+            "",
+            "lacks the scope account:read_write",
+        ),
     ],
 )
-def test_a_token_that_cannot_end_a_box_cannot_rent_one(laptop: Laptop, token: str, scopes: str, fact: str) -> None:
+def test_a_token_that_cannot_end_a_box_cannot_rent_one(
+    laptop: Laptop, token: str, scopes: str, expiry: str, fact: str
+) -> None:
     laptop.stack = "coder-32b"
     laptop.set(**linode_settings(laptop.cloud))
     if scopes:
-        laptop.cloud.add_token(token, scopes)
+        laptop.cloud.add_token(token, scopes, expiry=expiry)
     said = laptop.run("pulumi up -s coder-32b --yes --non-interactive", LINODE_TOKEN=token).failed()
     assert fact in said
     assert laptop.instances() == []
@@ -102,15 +111,68 @@ def test_up_killed_while_the_create_is_in_flight_is_seen_by_tag_and_never_double
     wait_for(lambda: len(laptop.instances()) == 1)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
+    laptop.run("pulumi cancel --yes -s local")
+    is_named_until_it_is_swept(laptop)
+
+
+def test_a_create_whose_reply_was_lost_is_seen_by_tag_and_never_doubled(laptop: Laptop) -> None:
+    """Invariants 1 and 6, where the network and not the laptop fails."""
+    laptop.cloud.fault("reply-lost", "POST", CREATE)
+    laptop.up().failed()
+    is_named_until_it_is_swept(laptop)
+
+
+def is_named_until_it_is_swept(laptop: Laptop) -> None:
+    """The one box that no state knows: every command names it, none doubles it, and README's command ends it."""
     [box] = laptop.instances()
     assert {"daybox", "daybox-stack-local"} <= set(box["tags"])
-    laptop.run("pulumi cancel --yes -s local")
     assert f"already has box {box['id']}" in laptop.up().failed()
     assert len(laptop.instances()) == 1
     assert f"{box['id']}" in laptop.must("fab status --json")
     assert "still in the account and billing" in laptop.destroy().failed()
     laptop.must("fab sweep --stack local --yes")
     laptop.destroy().ok()
+
+
+def test_ctrl_c_while_the_box_is_armed_waits_until_it_is_armed_or_given_back(laptop: Laptop) -> None:
+    """Pulumi lets the step that runs come to its end; arming that gets nowhere gives the box back."""
+    process = up_that_arms(laptop, seconds=6)
+    press_ctrl_c(process)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert "was given back because nothing could have stopped it" in said
+    assert laptop.instances() == []
+    laptop.destroy().ok()
+
+
+def test_a_second_ctrl_c_ends_at_once_and_destroy_ends_the_box(laptop: Laptop) -> None:
+    process = up_that_arms(laptop, seconds=600)
+    press_ctrl_c(process)
+    time.sleep(1)
+    press_ctrl_c(process)
+    process.communicate(timeout=20)
+    assert process.returncode != 0
+    assert "`pulumi destroy -s local` ends it" in laptop.must("fab status")
+    assert "the account lists nothing of it" in laptop.destroy().ok().out
+
+
+def up_that_arms(laptop: Laptop, *, seconds: int) -> subprocess.Popen[str]:
+    """An `up` whose box is there and cannot be armed. seconds: for how long that is tried."""
+    up = "exec pulumi up -s local --yes --non-interactive --skip-preview"
+    process = laptop.start(up, DAYBOX_ARM_SECONDS=str(seconds))
+    wait_for(lambda: any(row["id"] in noted(laptop) for row in laptop.instances()))
+    return process
+
+
+def noted(laptop: Laptop) -> list[int]:
+    """Every box that the ledger knows; it is noted right before it is armed."""
+    entries = [json.loads(path.read_text()) for path in (laptop.state / "ledger").glob("*.json")]
+    return [instance_id for entry in entries for instance_id in entry["instance_ids"]]
+
+
+def press_ctrl_c(process: subprocess.Popen[str]) -> None:
+    """As a terminal does: a signal to everything in the foreground."""
+    os.killpg(process.pid, signal.SIGINT)
 
 
 def test_two_laptops_at_once_make_one_box_at_most(laptop: Laptop, tmp_path: Path) -> None:
