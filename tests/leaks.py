@@ -9,9 +9,9 @@ from types import TracebackType
 LOOK_SECONDS = 0.02
 
 
-def files_with(secrets: Sequence[str], *folders: Path) -> set[Path]:
-    """The files below `folders` in which one of `secrets` stands in clear."""
-    files = (path for folder in folders for path in folder.rglob("*") if path.is_file())
+def files_with(secrets: Sequence[str], *places: Path) -> set[Path]:
+    """The files in or below `places` in which one of `secrets` stands in clear."""
+    files = (path for place in places for path in (place, *place.rglob("*")) if path.is_file())
     return {path for path in files if holds(path.read_bytes(), secrets)}
 
 

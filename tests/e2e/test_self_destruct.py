@@ -1,22 +1,26 @@
 """A box that ends itself, with no laptop; and everything after it. On a Linode stack, rented from the local cloud."""
 
 import json
+import secrets
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 
-from tests.cloud import TOKEN
-from tests.laptop import Laptop, linode_settings, new_laptop
+from tests.laptop import Done, Laptop, linode_settings, new_laptop
+from tests.leaks import CommandLines, files_with
 
 LIFETIME_SECONDS = 120
 LATEST_SECONDS = 180  # invariant 2: no hard limit is outlived by more than 3 minutes
+DEPLOY_TOKEN = secrets.token_hex(32)  # of the account, as a real one: whoever finds it anywhere has found a leak
 
 
 @pytest.fixture(scope="module")
 def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
     """Stack coder-32b on the local cloud: it boots and is armed; image and driver are not to be had here."""
-    made = new_laptop(tmp_path_factory.mktemp("alone"), stack="coder-32b", LINODE_TOKEN=TOKEN)
+    made = new_laptop(tmp_path_factory.mktemp("alone"), stack="coder-32b", LINODE_TOKEN=DEPLOY_TOKEN)
+    made.cloud.add_token(DEPLOY_TOKEN, "*")
     try:
         made.set(maxLifetimeMinutes="2", **linode_settings(made.cloud))
         yield made
@@ -25,8 +29,41 @@ def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
         made.cloud.stop()
 
 
-def test_with_no_laptop_the_box_deletes_itself_at_the_end_of_its_lease(laptop: Laptop) -> None:
-    laptop.up().ok()
+@dataclass(frozen=True)
+class Rented:
+    """The first `up`: what it said, as loud as it can, and what stood on command lines meanwhile."""
+
+    up: Done
+    lines: CommandLines
+
+
+@pytest.fixture(scope="module")
+def rented(laptop: Laptop) -> Rented:
+    """The box is there and armed."""
+    with CommandLines() as lines:
+        return Rented(laptop.up("--debug").ok(), lines)
+
+
+def test_the_deploy_token_stands_on_no_command_line_and_in_no_output(rented: Rented) -> None:
+    """Invariant 8."""
+    assert not rented.lines.show([DEPLOY_TOKEN])
+    assert DEPLOY_TOKEN not in rented.up.out + rented.up.err
+
+
+def test_the_deploy_token_is_written_down_nowhere_on_the_laptop(laptop: Laptop, rented: Rented) -> None:
+    """State, history, plugins, ledger, checkout. The folder `cloud` is the account itself."""
+    places = [place for place in laptop.state.iterdir() if place.name != "cloud"]
+    assert not files_with([DEPLOY_TOKEN], laptop.root, *places)
+    assert DEPLOY_TOKEN not in (laptop.cloud.folder / "log").read_text()
+
+
+def test_the_deploy_token_never_reaches_the_box(laptop: Laptop, rented: Rented) -> None:
+    files = "/etc /opt /root /home /tmp /run /var/lib/cloud /var/lib/daybox /var/log"
+    processes = "/proc/[0-9]*/environ /proc/[0-9]*/cmdline"
+    assert laptop.on_box(f"grep -rlsF -f - {files} {processes}; true", stdin=DEPLOY_TOKEN) == ""
+
+
+def test_with_no_laptop_the_box_deletes_itself_at_the_end_of_its_lease(laptop: Laptop, rented: Rented) -> None:
     [box] = laptop.instances()
     ends = json.loads(laptop.on_box("cat /etc/daybox/watchdog.json"))["ends_at"]
     while laptop.instances():  # nothing of this laptop takes part from here on
