@@ -1,28 +1,92 @@
-"""A real sshd on loopback with a host key of its own, started and ended by pid: what a box's sshd is to the tunnel."""
+"""An ssh server on loopback with a host key of its own: what a box's sshd is to the tunnel.
 
+It runs in this process and needs neither root nor a package of the system, so these tests run everywhere. Our end is
+the real OpenSSH; its sshd is met on the boxes of tests/e2e.
+"""
+
+import asyncio
 import os
-import shutil
 import signal
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
-from tests.playbooks.fake_box import free_port
+import asyncssh
 
-SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin") or ""
+from tests.playbooks.fake_box import LoopThread, free_port
+
+
+class Door(asyncssh.SSHServer):
+    """Whoever has the login key may do what root may on a box: run commands, and be forwarded anywhere."""
+
+    def __init__(self, sessions: "Sessions") -> None:
+        self._sessions = sessions
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        """Remember it: a reboot ends it."""
+        self._sessions.connections.append(conn)
+
+    def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> bool:
+        """Forward it."""
+        return True
+
+
+async def feed(channel: asyncssh.SSHReader[bytes], pipe: IO[bytes]) -> None:
+    """Pass on what is typed, to its end."""
+    with suppress(BrokenPipeError, asyncssh.Error), pipe:
+        while piece := await channel.read(65536):
+            pipe.write(piece)
+
+
+async def pass_on(pipe: IO[bytes], channel: asyncssh.SSHWriter[bytes]) -> None:
+    """Pass on what is said, as it comes. Raises BrokenPipeError if nobody listens any more."""
+    while piece := await asyncio.to_thread(os.read, pipe.fileno(), 65536):
+        channel.write(piece)
+
+
+@dataclass
+class Sessions:
+    """What goes on, so that it can be ended."""
+
+    connections: list[asyncssh.SSHServerConnection] = field(default_factory=list)
+    programs: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    async def run(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
+        """One command, in a shell. Who hangs up closes its pipes, no more: it learns that when it next writes."""
+        pipe = subprocess.PIPE
+        program = subprocess.Popen(
+            process.command or "", shell=True, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
+        )
+        self.programs.append(program)
+        assert program.stdin and program.stdout and program.stderr
+        feeding = asyncio.create_task(feed(process.stdin, program.stdin))
+        with program.stdout, program.stderr, suppress(BrokenPipeError):
+            await asyncio.gather(pass_on(program.stdout, process.stdout), pass_on(program.stderr, process.stderr))
+            process.exit(await asyncio.to_thread(program.wait))
+        feeding.cancel()
+
+    async def end(self) -> None:
+        """As a reboot does."""
+        for program in self.programs:
+            with suppress(ProcessLookupError):
+                os.killpg(program.pid, signal.SIGKILL)
+        for connection in self.connections:
+            connection.abort()
+            await connection.wait_closed()
 
 
 @dataclass
 class OwnSshd:
-    """The sshd; `folder` holds its keys and the login key."""
+    """The server; `folder` holds its keys and the login key."""
 
     folder: Path
     port: int
-    process: subprocess.Popen[bytes] | None = field(default=None)
+    thread: LoopThread | None = field(default=None, repr=False)
+    sessions: Sessions = field(default_factory=Sessions, repr=False)
+    listener: asyncssh.SSHAcceptor | None = field(default=None, repr=False)
 
     @property
     def host_key(self) -> str:
@@ -41,45 +105,36 @@ class OwnSshd:
         make_key(self.folder / "host")
 
     def start(self) -> None:
-        """Start it and wait until it listens."""
-        config = self.folder / "sshd_config"
-        config.write_text(config_text(self))
-        self.process = subprocess.Popen([SSHD, "-D", "-e", "-f", str(config)], stderr=(self.folder / "log").open("ab"))
-        for _ in range(250):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.02)
-        raise RuntimeError((self.folder / "log").read_text())
+        """Listen."""
+        self.thread, self.sessions = LoopThread(), Sessions()
+        self.thread.call(self._listen())
+
+    async def _listen(self) -> None:
+        self.listener = await asyncssh.listen(
+            "127.0.0.1",
+            self.port,
+            server_factory=lambda: Door(self.sessions),
+            server_host_keys=[str(self.folder / "host")],
+            authorized_client_keys=str(self.folder / "login.pub"),
+            process_factory=self.sessions.run,
+            encoding=None,
+        )
 
     def stop(self) -> None:
         """End it with all its sessions, as a reboot does."""
-        if self.process is None:
-            return
-        for pid in [*descendants(self.process.pid), self.process.pid]:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        self.process.wait()
-        self.process = None
+        if self.thread and self.listener:
+            self.thread.call(self._end())
+            self.thread.stop()
+            self.thread = None
 
-
-def config_text(sshd: OwnSshd) -> str:
-    """What sshd reads: one key, one user, no PAM."""
-    return "\n".join(
-        [
-            f"Port {sshd.port}",
-            "ListenAddress 127.0.0.1",
-            f"HostKey {sshd.folder / 'host'}",
-            f"AuthorizedKeysFile {sshd.folder / 'login.pub'}",
-            "StrictModes no",  # the folder of a test lies below a folder that anybody may write
-            "UsePAM no",
-            "PasswordAuthentication no",
-            "PermitRootLogin prohibit-password",
-            "PidFile none",
-            "LogLevel ERROR",
-            "",
-        ]
-    )
+    async def _end(self) -> None:
+        assert self.listener
+        self.listener.close()
+        await self.sessions.end()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
 
 def descendants(pid: int) -> list[int]:
@@ -98,10 +153,8 @@ def make_key(path: Path) -> None:
 
 @contextmanager
 def own_sshd(folder: Path) -> Iterator[OwnSshd]:
-    """A running sshd in `folder`."""
+    """A running server in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    if os.geteuid() == 0:
-        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd as root separates privileges there
     make_key(folder / "host")
     make_key(folder / "login")
     sshd = OwnSshd(folder, free_port())

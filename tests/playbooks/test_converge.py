@@ -13,12 +13,11 @@ from playbooks.report import OnBox
 from stacks.bundle import File
 from stacks.errors import BoxError
 from stacks.stages import GRAPH, Stage
-from tests.playbooks.own_sshd import SSHD, own_sshd
+from tests.playbooks.own_sshd import own_sshd
 from tests.playbooks.pretend_box import PretendBox
 
 UNITS, PROGRAMS = "/etc/systemd/system", "/opt/daybox/bin"
 COUNT = "cat /var/lib/daybox/stages.jsonl 2>/dev/null | wc -l"
-needs_sshd = pytest.mark.skipif(not SSHD, reason="no sshd on this machine: apt-get install openssh-server")
 
 
 @pytest.fixture
@@ -153,19 +152,16 @@ def test_the_graph_is_started_if(jobs: str, failed: str, started: bool, tmp_path
     assert ("start --no-block daybox.target" in (tmp_path / "said").read_text().splitlines()) is started
 
 
-@needs_sshd
 def test_a_box_is_asked_over_ssh(box: PretendBox, files: list[File]) -> None:
     Path(files[2].path).write_text("other")
     assert converge.differences(box.target(), files) == [files[2]]
 
 
-@needs_sshd
 def test_a_failure_on_the_box_is_an_error_with_its_last_words(box: PretendBox) -> None:
     with pytest.raises(BoxError, match="could not be put in place: no space left"):
         converge.counted(box.target(), "echo first >&2; echo no space left >&2; exit 1")
 
 
-@needs_sshd
 def test_the_number_of_events_is_what_the_box_says_last(box: PretendBox) -> None:
     assert converge.counted(box.target(), "echo noise; echo 7") == 7
 

@@ -10,10 +10,9 @@ import pytest
 
 from playbooks.follow import LOG_HEAD, Seen, follow, follow_command, running_words
 from stacks.errors import BoxError
-from tests.playbooks.own_sshd import SSHD, own_sshd
+from tests.playbooks.own_sshd import own_sshd
 from tests.playbooks.pretend_box import BOOT, NEXT_BOOT, PretendBox, began, ended, whole_run
 
-pytestmark = pytest.mark.skipif(not SSHD, reason="no sshd on this machine: apt-get install openssh-server")
 Following = Generator[Seen, None, None]
 
 

@@ -10,10 +10,9 @@ import pytest
 from playbooks.report import Report, is_silence, patiently, read_report
 from stacks.errors import BoxError
 from stacks.ssh import PIN_HINT, REACH_HINT
-from tests.playbooks.own_sshd import SSHD, own_sshd
+from tests.playbooks.own_sshd import own_sshd
 from tests.playbooks.pretend_box import BOOT, PretendBox, whole_run
 
-needs_sshd = pytest.mark.skipif(not SSHD, reason="no sshd on this machine: apt-get install openssh-server")
 ROW = {
     "boot": BOOT,
     "bundle": "abc",
@@ -46,18 +45,15 @@ def test_a_box_without_a_watchdog_is_not_armed() -> None:
     assert not Report.from_row(ROW | {"watchdog": {}}).watchdog.armed
 
 
-@needs_sshd
 def test_a_report_comes_over_ssh(box: PretendBox) -> None:
     box.program(box.onbox.report, f"#!/bin/sh\ncat <<'END'\n{json.dumps(ROW)}\nEND\n")
     assert read_report(box.target(), onbox=box.onbox) == Report.from_row(ROW)
 
 
-@needs_sshd
 def test_a_box_without_a_bundle_has_no_report(box: PretendBox) -> None:
     assert read_report(box.target(), onbox=box.onbox) is None
 
 
-@needs_sshd
 @pytest.mark.parametrize("said", ["", "nonsense", "[]", '{"boot": "x"}'])
 def test_what_is_no_report_is_an_error(box: PretendBox, said: str) -> None:
     box.program(box.onbox.report, f"#!/bin/sh\necho '{said}'\n")
@@ -65,7 +61,6 @@ def test_what_is_no_report_is_an_error(box: PretendBox, said: str) -> None:
         read_report(box.target(), onbox=box.onbox)
 
 
-@needs_sshd
 def test_a_closed_port_is_silence(box: PretendBox) -> None:
     target = box.target()
     box.sshd.stop()
@@ -74,7 +69,6 @@ def test_a_closed_port_is_silence(box: PretendBox) -> None:
     assert is_silence(caught.value)
 
 
-@needs_sshd
 def test_another_host_key_is_no_silence(box: PretendBox) -> None:
     target = box.target()
     box.sshd.stop()

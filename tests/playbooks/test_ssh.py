@@ -6,10 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from playbooks.ssh import shell_or_command
-from tests.playbooks.own_sshd import SSHD, own_sshd
+from tests.playbooks.own_sshd import own_sshd
 from tests.playbooks.pretend_box import BOX, PretendBox
-
-pytestmark = pytest.mark.skipif(not SSHD, reason="no sshd on this machine: apt-get install openssh-server")
 
 
 @pytest.fixture(scope="module")

@@ -26,9 +26,8 @@ from stacks.box import Box
 from stacks.errors import BoxError, ModelError, UsageError
 from stacks.ssh import REACH_HINT, Target, prepare
 from tests.playbooks.fake_box import BOX_KEY, SERVED, FakeBox, LoopThread, free_port, serve
-from tests.playbooks.own_sshd import SSHD, OwnSshd, descendants, own_sshd
+from tests.playbooks.own_sshd import OwnSshd, descendants, own_sshd
 
-needs_sshd = pytest.mark.skipif(not SSHD, reason="no sshd on this machine: apt-get install openssh-server")
 PATIENCE = 20.0  # seconds; how fast it is stands in the benchmark: a busy machine is no broken program
 READY = Report("boot", "bundle", (), WatchdogReport(True, None, None, ""), ready=True)
 
@@ -111,7 +110,6 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     thread.stop()
 
 
-@needs_sshd
 def test_opening_proves_one_completion_and_a_second_time_changes_nothing(world: World) -> None:
     first = open_for(world.box)
     assert first.startswith(f"tunnel: open, http://127.0.0.1:{world.box.port}/v1 serves coder; a completion took ")
@@ -120,7 +118,6 @@ def test_opening_proves_one_completion_and_a_second_time_changes_nothing(world: 
     assert (world.gateway_pid(), [one["path"] for one in world.vllm.asked[asked:]]) == (pid, ["/v1/models"])
 
 
-@needs_sshd
 def test_closing_frees_the_port_ends_ssh_and_forgets_the_key(world: World) -> None:
     open_for(world.box)
     pids = (world.gateway_pid(), world.ssh_pid())
@@ -141,7 +138,6 @@ def is_running(pid: int) -> bool:
         return False
 
 
-@needs_sshd
 def test_a_killed_ssh_comes_back_and_meanwhile_the_port_answers_503_and_cannot_be_taken(world: World) -> None:
     open_for(world.box)
     world.sshd.stop()  # so that it stays down long enough to look
@@ -157,7 +153,6 @@ def test_a_killed_ssh_comes_back_and_meanwhile_the_port_answers_503_and_cannot_b
     assert world.endpoint.complete(SERVED) < 5
 
 
-@needs_sshd
 def test_a_killed_gateway_takes_its_ssh_with_it_and_opening_again_works(world: World) -> None:
     open_for(world.box)
     ssh = world.ssh_pid()
@@ -167,7 +162,6 @@ def test_a_killed_gateway_takes_its_ssh_with_it_and_opening_again_works(world: W
     assert open_for(world.box).startswith("tunnel: open")
 
 
-@needs_sshd
 def test_a_changed_host_key_ends_the_tunnel_with_a_word_and_keeps_the_port(world: World) -> None:
     open_for(world.box)
     world.sshd.stop()
@@ -180,7 +174,6 @@ def test_a_changed_host_key_ends_the_tunnel_with_a_word_and_keeps_the_port(world
         open_for(world.box)
 
 
-@needs_sshd
 def test_a_new_lease_replaces_the_gateway_of_the_old_one(world: World) -> None:
     open_for(world.box)
     old = world.gateway_pid()
@@ -189,7 +182,6 @@ def test_a_new_lease_replaces_the_gateway_of_the_old_one(world: World) -> None:
     assert tunnel_row("s")["lease"] == "lease-2"
 
 
-@needs_sshd
 def test_a_taken_port_is_an_error_before_anything_is_started(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap, "make_ready", lambda box: pytest.fail("it was started"))
     with socket.socket() as other:
@@ -200,7 +192,6 @@ def test_a_taken_port_is_an_error_before_anything_is_started(world: World, monke
     assert living_pid(tunnel_dir("s")) is None
 
 
-@needs_sshd
 @pytest.mark.parametrize("report", [None, replace(READY, ready=False)], ids=["no bundle", "not ready"])
 def test_a_box_that_is_not_ready_is_made_ready_first(
     world: World, monkeypatch: pytest.MonkeyPatch, report: Report | None
@@ -212,7 +203,6 @@ def test_a_box_that_is_not_ready_is_made_ready_first(
     assert made == [world.box]
 
 
-@needs_sshd
 def test_ssh_connects_while_the_box_becomes_ready(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     came_up: list[bool] = []
 
@@ -225,7 +215,6 @@ def test_ssh_connects_while_the_box_becomes_ready(world: World, monkeypatch: pyt
     assert came_up == [True]
 
 
-@needs_sshd
 def test_a_box_that_does_not_become_ready_leaves_nothing_open(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(box: Box) -> None:
         raise KeyboardInterrupt
@@ -241,7 +230,6 @@ def silent(target: Target) -> Report:
     raise BoxError("box/x: not reached", hint=REACH_HINT)
 
 
-@needs_sshd
 def test_a_box_that_is_still_booting_is_followed_until_ready(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Box] = []
     monkeypatch.setattr(tunnel, "read_report", silent)
@@ -250,14 +238,12 @@ def test_a_box_that_is_still_booting_is_followed_until_ready(world: World, monke
     assert made == [world.box]
 
 
-@needs_sshd
 def test_a_box_that_serves_another_model_is_an_error_and_leaves_nothing_open(world: World) -> None:
     with pytest.raises(ModelError, match="serves coder, coder-commit, not another"):
         open_for(replace(world.box, served_name="another"))
     assert living_pid(tunnel_dir("s")) is None
 
 
-@needs_sshd
 def test_no_secret_is_in_the_arguments_environment_log_or_orders(world: World) -> None:
     open_for(world.box)
     world.endpoint.complete(SERVED)
@@ -272,7 +258,6 @@ def test_no_secret_is_in_the_arguments_environment_log_or_orders(world: World) -
     assert [secret for secret in (BOX_KEY, "the-planted-token", *keys.values()) if secret in text] == []
 
 
-@needs_sshd
 def test_the_status_tells_programs_and_people(world: World) -> None:
     open_for(world.box)
     row = tunnel_row("s")

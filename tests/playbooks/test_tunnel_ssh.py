@@ -14,9 +14,8 @@ from playbooks.tunnel_files import Orders
 from playbooks.tunnel_ssh import DELETED_WORD, WRONG_KEY_WORD, Tunnel, leave_words, meaning, ssh_words
 from stacks.ssh import Target, prepare
 from tests.playbooks.fake_box import eventually
-from tests.playbooks.own_sshd import SSHD, OwnSshd, own_sshd
+from tests.playbooks.own_sshd import OwnSshd, own_sshd
 
-needs_sshd = pytest.mark.skipif(not SSHD, reason="no sshd on this machine: apt-get install openssh-server")
 PATIENCE = 20.0  # seconds; for a busy machine
 ORDERS = Orders("s", "lease-1", 12345678, 18001, 8000, "daybox-12345678", "/f/ssh_config", "", "")
 
@@ -85,7 +84,6 @@ def test_the_end_of_an_ssh_has_a_meaning(lines: list[str], status: int, word: st
     assert meaning(lines, status) == word
 
 
-@needs_sshd
 def test_an_open_tunnel_carries_bytes_through_a_private_socket(tunnel: Tunnel) -> None:
     async def story() -> None:
         assert (await says(tunnel)).startswith(b"SSH-2.0")
@@ -94,7 +92,6 @@ def test_an_open_tunnel_carries_bytes_through_a_private_socket(tunnel: Tunnel) -
     keep(tunnel, story)
 
 
-@needs_sshd
 def test_a_killed_ssh_comes_back_at_the_first_try(tunnel: Tunnel) -> None:
     async def story() -> None:
         assert tunnel.pid is not None
@@ -108,7 +105,6 @@ def test_a_killed_ssh_comes_back_at_the_first_try(tunnel: Tunnel) -> None:
     keep(tunnel, story)
 
 
-@needs_sshd
 def test_a_rebooted_box_is_found_again(tunnel: Tunnel, sshd: OwnSshd) -> None:
     async def story() -> None:
         sshd.stop()
@@ -121,7 +117,6 @@ def test_a_rebooted_box_is_found_again(tunnel: Tunnel, sshd: OwnSshd) -> None:
     keep(tunnel, story)
 
 
-@needs_sshd
 def test_a_changed_host_key_ends_the_tunnel_with_a_word(tunnel: Tunnel, sshd: OwnSshd) -> None:
     async def story() -> None:
         sshd.stop()
@@ -133,7 +128,6 @@ def test_a_changed_host_key_ends_the_tunnel_with_a_word(tunnel: Tunnel, sshd: Ow
     keep(tunnel, story)
 
 
-@needs_sshd
 def test_a_box_that_the_cloud_deleted_ends_the_tunnel_with_a_word(tunnel: Tunnel, sshd: OwnSshd) -> None:
     async def story() -> None:
         tunnel.is_deleted = lambda: True
@@ -144,7 +138,6 @@ def test_a_box_that_the_cloud_deleted_ends_the_tunnel_with_a_word(tunnel: Tunnel
     keep(tunnel, story)
 
 
-@needs_sshd
 def test_a_box_that_nobody_hears_of_for_an_hour_ends_the_tunnel_with_a_word(
     tunnel: Tunnel, sshd: OwnSshd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,7 +155,6 @@ def no_answer() -> bool:
     raise OSError("no route")
 
 
-@needs_sshd
 @pytest.mark.parametrize("answer", [lambda: False, no_answer])
 def test_anything_but_a_plain_yes_of_the_cloud_lets_it_try_on(
     tunnel: Tunnel, sshd: OwnSshd, answer: Callable[[], bool]
@@ -177,7 +169,6 @@ def test_anything_but_a_plain_yes_of_the_cloud_lets_it_try_on(
     keep(tunnel, story)
 
 
-@needs_sshd
 def test_closing_the_tunnel_ends_its_ssh_and_leaves_no_socket(tunnel: Tunnel) -> None:
     pids = []
 
@@ -191,7 +182,6 @@ def test_closing_the_tunnel_ends_its_ssh_and_leaves_no_socket(tunnel: Tunnel) ->
     assert list(tunnel.folder.iterdir()) == []
 
 
-@needs_sshd
 def test_a_cloud_that_takes_its_time_does_not_hold_up_the_next_try(tunnel: Tunnel, sshd: OwnSshd) -> None:
     answered = threading.Event()
 
