@@ -17,6 +17,11 @@ def test_three_commands_end_in_a_commit_by_the_model(laptop: Laptop, repository:
     subprocess.run(["python3", "-c", "from calc import add; assert add(2, 3) == 5"], cwd=repository, check=True)
 
 
+def test_cloud_init_accepts_the_whole_of_the_user_data(laptop: Laptop) -> None:
+    assert json.loads(laptop.on_box("cloud-init status --format=json"))["errors"] == []
+    laptop.on_box("cloud-init schema --system")
+
+
 def test_a_second_up_changes_nothing(laptop: Laptop) -> None:
     digest = json.loads(laptop.must("pulumi preview -s local --json --non-interactive --expect-no-changes"))
     assert set(digest["changeSummary"]) == {"same"}

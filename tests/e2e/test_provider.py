@@ -17,7 +17,7 @@ from pulumi.runtime.rpc import UNKNOWN
 
 from scripts.cloud.provider.endpoint import WAY_OUT
 from tests.cloud import TOKEN, Cloud, start_cloud
-from tests.scripts.cloud.engine import SETTINGS, Engine
+from tests.e2e.engine import SETTINGS, Engine
 
 USER_DATA = ("Zmlyc3Qtc2VjcmV0LXVzZXItZGF0YQ==", "c2Vjb25kLXNlY3JldC11c2VyLWRhdGE=")
 PROGRAM = f"""
