@@ -13,15 +13,15 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import requests
+
 from scripts import environment
 from scripts.bench_gateway import gateway_overhead
 from scripts.trial import DESTROY, FAB, ROOT, UP, Trial
-from stacks.account import Account, utc
-from stacks.catalog import CLOUDS
 from stacks.places import cloud_dir, stack_dir
-from stacks.settings import named
 
 REPEATS = 7
+CREATE = "/v4/linode/instances"
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,12 @@ def bench_local(trial: Trial) -> list[Figure]:
     """The whole job on the local cloud with warm caches, timed from outside."""
     up = command_seconds(trial, *UP)
     trial.quietly(*FAB, "tunnel")  # makes it ready first
-    answered = time.time()
+    answered, accepted = time.time(), accepted_at()
     chain = longest_chain_seconds()
     figures = [
         Figure("pulumi up, until the box is armed", up, "s", 20),
-        Figure("box ready: API's answer to first completion in the tunnel", answered - created_at(), "s", 20),
-        Figure("box ready / longest chain of its stages", (answered - created_at()) / chain, "ratio", 1.15),
+        Figure("box ready: API's yes to first completion in the tunnel", answered - accepted, "s", 20),
+        Figure("box ready / longest chain of its stages", (answered - accepted) / chain, "ratio", 1.15),
         Figure("fab bootstrap, again", command_seconds(trial, *FAB, "bootstrap", repeats=3), "s", 3),
         Figure("fab tunnel, again", command_seconds(trial, *FAB, "tunnel", repeats=3), "s", 1),
         Figure("fab -l", command_seconds(trial, *FAB, "-l", repeats=REPEATS), "s", 0.3),
@@ -78,11 +78,11 @@ def longest_chain_seconds() -> float:
     return float(json.loads(tables[-1].read_text())["longest_chain"]["seconds"])
 
 
-def created_at() -> float:
-    """When the API accepted the box, seconds since 1970."""
-    local = named(CLOUDS, "local")
-    account = Account((cloud_dir() / "url").read_text().strip(), local.token)
-    return utc(account.instances()[0].created).timestamp()
+def accepted_at() -> float:
+    """When the API was asked for the box, seconds since 1970, by its own log: `created` has whole seconds only."""
+    url = (cloud_dir() / "url").read_text().strip()
+    asked = requests.get(f"{url}/admin/requests", timeout=10).json()["data"]
+    return float(next(row["at"] for row in reversed(asked) if row["method"] == "POST" and row["path"] == CREATE))
 
 
 def main() -> int:
