@@ -82,6 +82,4 @@ def prove_nothing_left(environment: Mapping[str, str], stack: str) -> None:
     for question, left in asked.items():
         print(f"  {question}: {'; '.join(left) or 'nothing'}")
     if found := [thing for things in asked.values() for thing in things]:
-        raise CloudError(
-            f"still there: {'; '.join(found)}", hint="python -m scripts.cloud stop --boxes, then fab status"
-        )
+        raise CloudError(f"still there: {'; '.join(found)}", hint="scripts/cloud/stop --boxes, then fab status")

@@ -11,7 +11,7 @@ from typing import Any
 
 from stacks.places import cache_dir
 
-CHECKOUT = Path(__file__).parents[3]
+CHECKOUT = Path(__file__).parents[2]
 PROVIDER_FOLDER = CHECKOUT / "scripts/cloud/provider/bin"
 PROJECT = "name: lease\nruntime: python\noptions: {refresh: always}\n"
 SETTINGS = "LEASE_SETTINGS"

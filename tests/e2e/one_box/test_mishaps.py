@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -85,7 +86,7 @@ def test_the_local_cloud_killed_and_started_again_still_knows_its_box(laptop: La
 def test_ctrl_c_while_the_box_becomes_ready_leaves_it_at_work_and_says_so(laptop: Laptop, repository: Path) -> None:
     laptop.on_box("systemctl stop daybox-ready daybox-vllm && docker rm --force vllm")
     process = laptop.start("exec fab --search-root . bootstrap")
-    wait_for(lambda: "daybox-ready" in laptop.on_box("systemctl list-jobs --plain --no-legend; true"))
+    heard_until(process.stderr, "ready: the first completion")
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to everything in the foreground
     _, said = process.communicate(timeout=30)
     assert process.returncode == INTERRUPTED
@@ -98,19 +99,19 @@ def test_ctrl_c_in_aider_ends_aider_and_nothing_else(laptop: Laptop, repository:
     """In a terminal, where Ctrl-C reaches whatever owns it; aider wants it twice."""
     line = f"cd {repository} && exec fab --search-root {laptop.root} launch-aider -- calc.py"
     process = laptop.start_typed(f"exec script --quiet --return --command '{line}' {repository}/../typescript")
-    said = heard_until(process, "> ") + press_ctrl_c(process, until="^C again to exit")
-    said += heard_until(process, "> ") + press_ctrl_c(process)
+    said = heard_until(process.stdout, "> ") + press_ctrl_c(process, until="^C again to exit")
+    said += heard_until(process.stdout, "> ") + press_ctrl_c(process)
     assert process.wait(timeout=20) == 0, said
     assert "Traceback" not in said
     assert laptop.ask().status_code == 200
 
 
-def heard_until(process: subprocess.Popen[str], word: str) -> str:
-    """What the program says until it has said `word`."""
+def heard_until(stream: IO[str] | None, word: str) -> str:
+    """What a program says until it has said `word`."""
+    assert stream
     heard = ""
     while word not in heard:
-        assert process.stdout
-        piece = process.stdout.read(1)
+        piece = stream.read(1)
         assert piece, heard
         heard += piece
     return heard
@@ -121,7 +122,7 @@ def press_ctrl_c(process: subprocess.Popen[str], until: str = "") -> str:
     assert process.stdin and process.stdout
     process.stdin.write("\x03")
     process.stdin.flush()
-    return heard_until(process, until) if until else process.stdout.read()
+    return heard_until(process.stdout, until) if until else process.stdout.read()
 
 
 def test_a_full_disk_takes_no_half_of_a_bundle(laptop: Laptop, repository: Path) -> None:
