@@ -23,6 +23,10 @@ def pulumi(*words: str) -> Any:
         )
     except FileNotFoundError:
         raise ConfigError("pulumi: is not on PATH", hint="source scripts/env") from None
+    except subprocess.TimeoutExpired:
+        raise ConfigError(
+            f"pulumi {' '.join(words)}: no answer within 60 s", hint="is its disk there? try again"
+        ) from None
     if done.returncode:
         said = (done.stderr.strip() or "no word").splitlines()[-1]
         raise ConfigError(f"pulumi {' '.join(words)}: {said}", hint="source scripts/env, then try again")
@@ -77,8 +81,12 @@ def find_box(stack: str | None) -> Box:
     return box
 
 
-def find_settings(stack: str) -> Settings:
-    """The settings of `stack` as Pulumi merges them. Raises ConfigError with every fault."""
+def raw_settings(stack: str) -> dict[str, str]:
+    """The config of `stack` as Pulumi merges it: key without project prefix -> text."""
     rows = pulumi("config", "-s", stack, "--show-secrets")
-    raw = {key.removeprefix(PREFIX): row.get("value", "") for key, row in rows.items() if key.startswith(PREFIX)}
-    return Settings.from_config(stack, raw)
+    return {key.removeprefix(PREFIX): row.get("value", "") for key, row in rows.items() if key.startswith(PREFIX)}
+
+
+def find_settings(stack: str) -> Settings:
+    """The settings of `stack`. Raises ConfigError with every fault."""
+    return Settings.from_config(stack, raw_settings(stack))

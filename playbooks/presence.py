@@ -9,13 +9,14 @@ Presence = Literal["up", "gone", "unknown"]
 
 
 def presence(account: Account, listed: Sequence[Instance], instance_id: int) -> Presence:
-    """`gone` only if neither the account's full list nor a question for this very id finds the box.
+    """`gone` only if neither list nor a question for this very id finds the box, and an event says it was deleted.
 
-    If the two contradict each other nothing is known. Raises CloudError if the account does not answer.
+    Another account's list lacks it, too; ids are unique, so its events cannot have it. If the three contradict each
+    other nothing is known. Raises CloudError if the account does not answer.
     """
     if any(row.id == instance_id for row in listed):
         return "up"
-    return "gone" if account.instance(instance_id) is None else "unknown"
+    return "gone" if account.instance(instance_id) is None and account.deleted_at(instance_id) else "unknown"
 
 
 def is_gone(account: Account, instance_id: int) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from playbooks.report import Report
 from stacks.account import Instance, utc
 from stacks.box import Box
-from stacks.lease import ID_TIME, ISO_TIME, LEASE_TAG, STACK_TAG, TAG, TAG_TIME, UNTIL_TAG, box_label, tagged
+from stacks.lease import ID_TIME, ISO_TIME, LEASE_TAG, OWNER_TAG, STACK_TAG, TAG, box_label, tagged, until_of
 from stacks.price import billed_hours, billed_usd
 
 State = Literal["up", "down", "gone", "unknown"]
@@ -91,11 +91,13 @@ def declared(box: Box, state: State, *, word: str = "", until: datetime | None =
     )
 
 
-def listed_only(instance: Instance, *, held: bool, usd_per_hour: float | None) -> Standing:
-    """The standing of a box that the account lists and no stack declares: its `up` was killed, or failed."""
+def listed_only(instance: Instance, *, held: bool, usd_per_hour: float | None, owner: str) -> Standing:
+    """The standing of a box that the account lists and no stack declares: its `up` was killed, or failed, or it was
+    rented by another than `owner`."""
     stack = stack_of(instance) or "?"
     how = f"`pulumi destroy -s {stack}` ends it" if held else f"no state knows it: `fab sweep --stack {stack}` ends it"
-    until = tagged(instance.tags, UNTIL_TAG)
+    until, rented_by = until_of(instance.tags), tagged(instance.tags, OWNER_TAG)
+    ours = f"it bills, and its `up` did not finish: {how}"
     return Standing(
         stack=stack,
         state="up",
@@ -107,8 +109,8 @@ def listed_only(instance: Instance, *, held: bool, usd_per_hour: float | None) -
         region=instance.region,
         usd_per_hour=usd_per_hour,
         since=utc(instance.created),
-        dies_at=datetime.strptime(until, TAG_TIME).strftime(ISO_TIME) if until else None,
-        word=f"it bills, and its `up` did not finish: {how}",
+        dies_at=until.strftime(ISO_TIME) if until else None,
+        word=ours if rented_by in (owner, None) else f"it bills, and owner {rented_by} rented it: ask them",
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from invoke.context import Context
 
-from playbooks.boxes import STACK_HELP, all_stacks, box_of, find_settings
+from playbooks.boxes import STACK_HELP, all_stacks, box_of, find_settings, raw_settings
 from playbooks.command import command, console, print_json
 from playbooks.presence import presence
 from playbooks.report import read_report
@@ -17,6 +17,7 @@ from playbooks.tunnel_status import tunnel_row
 from stacks.account import Account, Instance, deploy_token
 from stacks.box import Box, box_target
 from stacks.errors import CloudError, DayboxError, UsageError
+from stacks.places import owner_file
 
 SSH_SECONDS = 6.0  # a box that answers does so within one; the others must not hold up the table
 SIDE_BY_SIDE = 16  # all of it is waiting for others
@@ -69,7 +70,7 @@ def standings(stack: str | None) -> list[Standing]:
     """How every stack stands, or `stack` alone. Raises UsageError if neither Pulumi nor an account knows it."""
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         stacks = list(pool.map(known, all_stacks()))
-        keys = list(dict.fromkeys(one.account for one in stacks if not one.why))
+        keys = list(dict.fromkeys(one.account for one in stacks if one.api_url and one.token))
         listings = dict(zip(keys, pool.map(listing, keys), strict=True))
         own = pool.map(lambda one: standing(one, listings.get(one.account)), stacks)
         found = merged(own, [row for one in listings.values() for row in unknown_to(stacks, one)])
@@ -95,7 +96,24 @@ def known(row: Mapping[str, Any]) -> Known:
             cloud, api_url = settings.cloud, settings.api_url
         return replace(bare, api_url=api_url, token=deploy_token(cloud.token))
     except DayboxError as error:
-        return replace(bare, why=error.fact)
+        api_url, token = account_meant(name)
+        return replace(bare, why=error.fact, api_url=api_url, token=token)
+
+
+def account_meant(stack: str) -> tuple[str, str]:
+    """API and token of the account that a stack with faulty settings means: it may have boxes of another laptop.
+
+    Empty if not even that can be told.
+    """
+    from stacks.catalog import CLOUDS
+    from stacks.settings import named
+
+    try:
+        raw = raw_settings(stack)
+        cloud = named(CLOUDS, raw.get("cloud", ""))
+        return raw.get("url") or cloud.api_url, deploy_token(cloud.token)
+    except (DayboxError, ValueError):
+        return "", ""
 
 
 def has_open_entry(stack: str) -> bool:
@@ -119,7 +137,7 @@ def standing(one: Known, found: Listing | None) -> Standing:
     why = one.why or (found.why if found else "")
     if one.box:
         return box_standing(one.box, found, why)
-    if why and one.begun:
+    if why and (one.begun or (found and found.why)):
         return Standing(one.stack, "unknown", word=why)
     left = f"{one.resources} resources are left of it: pulumi destroy -s {one.stack}" if one.resources else ""
     return Standing(one.stack, "down", word=left)
@@ -136,7 +154,7 @@ def box_standing(box: Box, found: Listing | None, why: str) -> Standing:
     except CloudError as error:
         state, why = "unknown", error.fact
     if state == "unknown" and not why:
-        why = "the account does not list it, but has it: ask again"
+        why = "the account does not list it, but no event says that it was deleted: is it the right account's token?"
     return with_tunnel(with_report(declared(box, state, word=why), box))
 
 
@@ -157,6 +175,8 @@ def with_report(standing: Standing, box: Box) -> Standing:
     except DayboxError as error:
         return replace(standing, word="; ".join(part for part in (standing.word, error.fact) if part))
     word = standing.word if report else f"it has no bundle yet: fab bootstrap --stack {box.stack}"
+    if report and not report.watchdog.armed and report.watchdog.why:
+        word = "; ".join(part for part in (word, f"not armed: {report.watchdog.why}") if part)
     return replace(standing, report=report, word=word)
 
 
@@ -173,7 +193,8 @@ def unknown_to(stacks: Iterable[Known], found: Listing) -> list[Standing]:
     stacks = list(stacks)
     rows = strays(found.listed, [one.box.instance_id for one in stacks if one.box])
     held = {instance_id for one in stacks if rows and one.resources for instance_id in held_by_state(one.stack)}
-    return [listed_only(row, held=row.id in held, usd_per_hour=price(row, found.account)) for row in rows]
+    owner = owner_file().read_text().strip() if owner_file().is_file() else ""
+    return [listed_only(row, held=row.id in held, usd_per_hour=price(row, found.account), owner=owner) for row in rows]
 
 
 def held_by_state(stack: str) -> list[int]:

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from invoke.context import Context
@@ -15,7 +15,7 @@ from stacks import ledger
 from stacks.account import Account, Instance, deploy_token
 from stacks.errors import CloudError, DayboxError, UsageError
 from stacks.keys import owner_id
-from stacks.lease import LEASE_TAG, OWNER_TAG, TAG_TIME, UNTIL_TAG, tagged
+from stacks.lease import LEASE_TAG, OWNER_TAG, UNTIL_TAG, tagged, until_of
 from stacks.places import cloud_dir
 
 if TYPE_CHECKING:
@@ -33,15 +33,24 @@ HELP = {
 
 @dataclass(frozen=True)
 class Found:
-    """A box that a sweep may end. api_url: of the account that lists it."""
+    """A box of daybox's. api_url: of the account that lists it."""
 
     api_url: str
     id: int
     label: str
     stack: str
     lease: str
+    owner: str
     created: str
     until: str | None
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one account lists of what is meant: what may be ended, and what may not."""
+
+    sweepable: tuple[Found, ...] = ()
+    kept: tuple[Found, ...] = ()
 
 
 @command(help=HELP)
@@ -49,7 +58,12 @@ def sweep(_c: Context, stack: str | None = None, yes: bool = False, json: bool =
     """End boxes past their end, or --stack's: list, ask, delete, prove."""
     accounts, faults = accounts_to_look_into(stack), list[str]()
     owner = owner_id()
-    found = [box for account in accounts for box in tried(faults, sweepable, account, owner, stack) or []]
+    for account in accounts:
+        tried(faults, check_user, account, stack)
+    looks = [tried(faults, look, account, owner, stack) or Look() for account in accounts]
+    found = [box for one in looks for box in one.sweepable]
+    if stack:  # what was meant by name and lives on is no success
+        faults += [not_ended(box) for one in looks for box in one.kept]
     if json:
         print_json([asdict(box) for box in found])
     else:
@@ -57,9 +71,11 @@ def sweep(_c: Context, stack: str | None = None, yes: bool = False, json: bool =
     if found and (yes or (not json and agreed(len(found)))):
         by_url = {account.api_url: account for account in accounts}
         ended = [tried(faults, finish, by_url[box.api_url], box) for box in found]
-        print(f"sweep: {ended.count(True)} ended; the account lists none of them", file=sys.stderr)
+        proof = "; the account lists none of them" if all(ended) else ""
+        print(f"sweep: {ended.count(True)} of {len(ended)} ended{proof}", file=sys.stderr)
     elif found:
-        faults.append(f"{len(found)} left, and billing: `fab sweep --yes` ends them")
+        named = f" --stack {stack}" if stack else ""
+        faults.append(f"{len(found)} left, and billing: `fab sweep{named} --yes` ends them")
     if faults:
         raise CloudError(f"sweep: {'; '.join(faults)}", hint="mend that and run it again")
 
@@ -89,7 +105,7 @@ def accounts_to_look_into(stack: str | None) -> list[Account]:
     urls = {entry.api_url: entry.cloud for entry in open_entries if entry.cloud != LOCAL}
     if any(entry.cloud == LOCAL for entry in open_entries) or not open_entries:
         urls |= {url: LOCAL for url in local_url()}
-    if not (stack and urls) and os.environ.get("LINODE_TOKEN"):
+    if not (stack and open_entries) and os.environ.get("LINODE_TOKEN"):
         urls |= {cloud_named("linode").api_url: "linode"}
     if not urls:
         raise UsageError(
@@ -112,42 +128,52 @@ def cloud_named(name: str) -> "Cloud":
     return named(CLOUDS, name)
 
 
-def sweepable(account: Account, owner: str, stack: str | None) -> list[Found]:
-    """The boxes of `account` that may be ended now, by the API's own clock.
+def check_user(account: Account, stack: str | None) -> None:
+    """Raises CloudError if a lease that may have a box there was begun by another user than the token speaks for."""
+    user = account.profile().user
+    for entry in ledger.entries():
+        if entry.ended is None and entry.api_url == account.api_url and stack in (None, entry.stack):
+            ledger.check_same_user(entry, user)
 
-    Another owner's is never among them before its end.
-    """
+
+def look(account: Account, owner: str, stack: str | None) -> Look:
+    """The boxes of `account`, or of `stack` there, and which of them may be ended now, by the API's own clock."""
     now = account.profile().now
-    return [
-        Found(
-            api_url=account.api_url,
-            id=row.id,
-            label=row.label,
-            stack=stack_of(row) or "?",
-            lease=tagged(row.tags, LEASE_TAG) or "",
-            created=row.created,
-            until=tagged(row.tags, UNTIL_TAG),
-        )
-        for row in strays(account.instances(), declared_ids=())
-        if may_end(row, owner, stack, now)
-    ]
+    rows = [row for row in strays(account.instances(), declared_ids=()) if stack in (None, stack_of(row))]
+    ours = [row for row in rows if may_end(row, owner, stack, now)]
+    return Look(
+        tuple(found_in(account, row) for row in ours), tuple(found_in(account, row) for row in rows if row not in ours)
+    )
+
+
+def found_in(account: Account, row: Instance) -> Found:
+    """The listed box, as people and programs are shown it."""
+    return Found(
+        api_url=account.api_url,
+        id=row.id,
+        label=row.label,
+        stack=stack_of(row) or "?",
+        lease=tagged(row.tags, LEASE_TAG) or "",
+        owner=tagged(row.tags, OWNER_TAG) or "",
+        created=row.created,
+        until=tagged(row.tags, UNTIL_TAG),
+    )
 
 
 def may_end(row: Instance, owner: str, stack: str | None, now: datetime) -> bool:
     """Past its end anybody may; before it only its owner, by naming the stack. One without an owner is its namer's."""
     if stack and stack_of(row) != stack:
         return False
-    return is_past(tagged(row.tags, UNTIL_TAG), now) or (
-        stack is not None and tagged(row.tags, OWNER_TAG) in (owner, None)
+    until = until_of(row.tags)
+    return (until is not None and until < now) or (stack is not None and tagged(row.tags, OWNER_TAG) in (owner, None))
+
+
+def not_ended(box: Found) -> str:
+    """Why a box that was meant lives on: another owner's is never touched before its end."""
+    return (
+        f"box {box.id} belongs to owner {box.owner} until {box.until or 'an unknown time'} and bills: "
+        "ask them, or delete it in the Cloud Manager"
     )
-
-
-def is_past(until: str | None, now: datetime) -> bool:
-    """Whether the time in an until tag is over; one that cannot be read is not."""
-    try:
-        return until is not None and datetime.strptime(until, TAG_TIME).replace(tzinfo=UTC) < now
-    except ValueError:
-        return False
 
 
 def line(box: Found) -> str:
@@ -157,4 +183,7 @@ def line(box: Found) -> str:
 
 def agreed(count: int) -> bool:
     """Whether the person at the terminal says yes; nobody there means no."""
-    return sys.stdin.isatty() and input(f"end {count} of them? [y/N] ").strip().lower() in ("y", "yes")
+    try:
+        return sys.stdin.isatty() and input(f"end {count} of them? [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        return False

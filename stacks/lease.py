@@ -63,6 +63,14 @@ def tagged(tags: Iterable[str], prefix: str) -> str | None:
     return next((tag.removeprefix(prefix) for tag in tags if tag.startswith(prefix)), None)
 
 
+def until_of(tags: Iterable[str]) -> datetime | None:
+    """When any killer may take it, UTC, as its tag says; None without one that can be read."""
+    try:
+        return datetime.strptime(tagged(tags, UNTIL_TAG) or "", TAG_TIME).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
 def is_of_stack(instance: Instance, stack: str) -> bool:
     """Whether the Instance is a box of `stack`: by tag, or by label if its tags were taken away."""
     return tagged(instance.tags, STACK_TAG) == stack or instance.label == box_label(stack)

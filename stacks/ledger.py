@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 
+from stacks.errors import CloudError
 from stacks.places import ledger_dir, write_private
 
 
@@ -59,6 +60,15 @@ def entries() -> Iterator[Entry]:
     for path in sorted(ledger_dir().glob("*.json")):
         if entry := read(path.stem):
             yield entry
+
+
+def check_same_user(entry: Entry, user: str) -> None:
+    """Raises CloudError if the token speaks for somebody else: an empty list of another account proves nothing."""
+    if user != entry.user:
+        raise CloudError(
+            f"lease/{entry.lease}: was rented as {entry.user}, but LINODE_TOKEN speaks for {user}",
+            hint=f"export LINODE_TOKEN with a token of {entry.user}",
+        )
 
 
 def add_instance(lease: str, instance_id: int) -> None:

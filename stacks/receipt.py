@@ -112,7 +112,7 @@ class ReceiptProvider(ResourceProvider):
         try:
             entry = ledger.read(str(props["lease"])) or entry_of(props)
             account = Account(entry.api_url, deploy_token(props["cloud_token"]))
-            check_same_user(entry, account.profile().user)
+            ledger.check_same_user(entry, account.profile().user)
             if entry.landed <= entry.intended:
                 entry = with_lost_boxes(entry, account)
             print(receipt_text(ledger.write(close(entry, prove_gone(entry, account)))), flush=True)
@@ -123,15 +123,6 @@ class ReceiptProvider(ResourceProvider):
 def entry_of(props: dict[str, Any]) -> Entry:
     """The ledger entry in the resource's inputs."""
     return Entry(**{key: props[key] for key in ENTRY_KEYS})
-
-
-def check_same_user(entry: Entry, user: str) -> None:
-    """Raises CloudError if the token speaks for somebody else: an empty list of another account proves nothing."""
-    if user != entry.user:
-        raise CloudError(
-            f"lease/{entry.lease}: was rented as {entry.user}, but LINODE_TOKEN speaks for {user}",
-            hint=f"export LINODE_TOKEN with a token of {entry.user}",
-        )
 
 
 def with_lost_boxes(entry: Entry, account: Account) -> Entry:

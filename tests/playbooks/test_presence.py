@@ -32,8 +32,15 @@ def test_a_listed_box_is_up(account: Account, box_id: int) -> None:
     assert presence(account, account.instances(), box_id) == "up"
 
 
-def test_a_box_that_is_neither_listed_nor_known_is_gone(account: Account) -> None:
-    assert is_gone(account, 1)
+def test_a_box_whose_deletion_is_among_the_events_is_gone(cloud: Cloud, account: Account) -> None:
+    deleted = cloud.create("daybox-deleted")["id"]
+    account.end(deleted)
+    assert is_gone(account, deleted)
+
+
+def test_a_box_that_the_account_never_had_is_not_called_gone(account: Account) -> None:
+    """It may live in another account."""
+    assert not is_gone(account, 1)
 
 
 def test_a_false_404_alone_does_not_make_it_gone(cloud: Cloud, account: Account, box_id: int) -> None:

@@ -68,7 +68,7 @@ def test_what_a_box_cost_that_went_nobody_knows_when_is_unknown() -> None:
 
 
 def test_a_box_that_no_state_knows_is_named_with_how_to_end_it() -> None:
-    row = listed_only(STRAY, held=False, usd_per_hour=1.05).row(NOW)
+    row = listed_only(STRAY, held=False, usd_per_hour=1.05, owner="me").row(NOW)
     assert (row["stack"], row["state"], row["held"], row["lease"]) == ("coder-7b", "up", False, "20261121t100000z-beef")
     assert (row["billed_hours"], row["usd"], row["dies_at"]) == (1, 1.05, "2026-11-21T20:00:00Z")
     assert row["word"] == (
@@ -77,12 +77,18 @@ def test_a_box_that_no_state_knows_is_named_with_how_to_end_it() -> None:
 
 
 def test_a_box_of_an_unfinished_up_that_the_state_holds_is_ended_by_destroy() -> None:
-    word = listed_only(STRAY, held=True, usd_per_hour=None).word
+    word = listed_only(STRAY, held=True, usd_per_hour=None, owner="me").word
     assert word == "it bills, and its `up` did not finish: `pulumi destroy -s coder-7b` ends it"
 
 
+def test_another_owners_box_is_not_called_half_made() -> None:
+    theirs = stray(tags=(*TAGS, "daybox-owner-somebody"))
+    word = listed_only(theirs, held=False, usd_per_hour=None, owner="me").word
+    assert word == "it bills, and owner somebody rented it: ask them"
+
+
 def test_a_box_that_was_never_armed_has_no_known_end() -> None:
-    assert listed_only(stray(tags=TAGS[:2]), held=False, usd_per_hour=None).row(NOW)["dies_at"] is None
+    assert listed_only(stray(tags=TAGS[:2]), held=False, usd_per_hour=None, owner="me").row(NOW)["dies_at"] is None
 
 
 @pytest.mark.parametrize(
@@ -112,7 +118,7 @@ def test_a_stray_is_known_by_tag_or_label(instance: Instance) -> None:
 
 
 def test_a_killed_up_is_shown_by_its_box_and_not_as_down() -> None:
-    found = listed_only(STRAY, held=False, usd_per_hour=None)
+    found = listed_only(STRAY, held=False, usd_per_hour=None, owner="me")
     assert merged([Standing("coder-7b", "down"), Standing("local", "down")], [found]) == [
         found,
         Standing("local", "down"),
@@ -120,7 +126,10 @@ def test_a_killed_up_is_shown_by_its_box_and_not_as_down() -> None:
 
 
 def test_a_second_box_beside_the_declared_one_is_shown_beside_it() -> None:
-    own, other = declared(BOX, "up"), listed_only(stray(tags=("daybox-stack-local",)), held=False, usd_per_hour=None)
+    own, other = (
+        declared(BOX, "up"),
+        listed_only(stray(tags=("daybox-stack-local",)), held=False, usd_per_hour=None, owner="me"),
+    )
     assert merged([own], [other]) == [other, own]
 
 

@@ -173,6 +173,18 @@ def test_a_stack_with_something_in_its_state_is_unknown_while_its_account_cannot
     assert only(laptop) == Standing("local", "unknown", word="stacks/local/url: the local cloud is not running")
 
 
+def test_the_account_of_a_stack_with_faulty_settings_is_asked_too(
+    laptop: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fresh checkout has no sshFrom yet, and the box of the laptop before it may live on."""
+    monkeypatch.setattr(status, "find_settings", unreadable)
+    monkeypatch.setattr(status, "raw_settings", lambda _stack: {"cloud": "local", "url": laptop.cloud.url})
+    laptop.has("local")
+    box = rented(laptop)
+    found = only(laptop)
+    assert (found.state, found.instance_id) == ("up", box)
+
+
 @pytest.mark.parametrize(("ended", "state"), [(None, "unknown"), ("2026-11-21T09:00:00Z", "down")])
 def test_so_is_one_with_a_lease_that_the_ledger_has_not_closed(
     laptop: Laptop, monkeypatch: pytest.MonkeyPatch, ended: str | None, state: str

@@ -1,16 +1,19 @@
 """The sweep: ends by the account's own list, and never another owner's before its end."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from playbooks.sweep import may_end, sweepable, tried
+from playbooks.sweep import accounts_to_look_into, check_user, look, may_end, not_ended, tried
+from stacks import ledger
 from stacks.account import Account, Instance
 from stacks.errors import CloudError
 from stacks.lease import Lease
 from tests.cloud import TOKEN, Cloud, start_cloud
+from tests.stacks.test_receipt import ENTRY
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 LATER, EARLIER = NOW + timedelta(hours=1), NOW - timedelta(hours=1)
@@ -50,9 +53,40 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 def test_a_half_made_box_is_found_by_its_tags_and_ended(cloud: Cloud, tmp_path: Path) -> None:
     made = cloud.create(LEASE.label, tags=LEASE.tags_until(LATER))["id"]
     account = Account(cloud.url, TOKEN)
-    assert [found.id for found in sweepable(account, "me", "coder-32b")] == [made]
+    assert [found.id for found in look(account, "me", "coder-32b").sweepable] == [made]
     account.end(made)
     assert account.instances() == []
+
+
+def test_another_owners_living_box_is_named_and_not_passed_over_in_silence(cloud: Cloud) -> None:
+    made = cloud.create("daybox-theirs", tags=Lease(LEASE.id, "theirs", "somebody").tags_until(LATER))["id"]
+    account = Account(cloud.url, TOKEN)
+    seen = look(account, "me", "theirs")
+    account.end(made)
+    assert (seen.sweepable, [found.id for found in seen.kept]) == ((), [made])
+    assert not_ended(seen.kept[0]).startswith(f"box {made} belongs to owner somebody until ")
+
+
+def test_a_token_of_another_user_than_the_lease_began_with_is_a_fault(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its list is empty whatever bills in the other account."""
+    monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
+    ledger.write(replace(ENTRY, api_url=cloud.url, user="somebody-else"))
+    with pytest.raises(CloudError, match="was rented as somebody-else, but LINODE_TOKEN speaks for"):
+        check_user(Account(cloud.url, TOKEN), ENTRY.stack)
+    check_user(Account(cloud.url, TOKEN), "another-stack")
+
+
+def test_a_stack_that_was_never_begun_here_is_looked_for_wherever_there_is_a_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
+    monkeypatch.setenv("LINODE_TOKEN", "never-sent")
+    (tmp_path / "cloud").mkdir()
+    (tmp_path / "cloud/url").write_text("http://127.0.0.1:1")
+    urls = [account.api_url for account in accounts_to_look_into("coder-30b")]
+    assert urls == ["http://127.0.0.1:1", "https://api.linode.com"]
 
 
 def test_a_delete_that_did_not_succeed_is_not_called_ended(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,8 +9,8 @@ import pytest
 from stacks import ledger, receipt, watchdog
 from stacks.account import Instance
 from stacks.errors import CloudError
-from stacks.ledger import Entry
-from stacks.receipt import check_same_user, close, left_of, prove_gone, receipt_text, with_lost_boxes
+from stacks.ledger import Entry, check_same_user
+from stacks.receipt import close, left_of, prove_gone, receipt_text, with_lost_boxes
 
 START = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 ENTRY = Entry(
