@@ -56,9 +56,17 @@ def lot_of(settings: Settings) -> Lot:
 
 
 def agreed_price(settings: Settings, known: Entry | None) -> Price | None:
-    """The price this lease began with, as long as it is for the same plan in the same region."""
-    if known is None or (known.plan, known.region) != (settings.plan.name, settings.region):
+    """The price this lease began with; None if it begins now.
+
+    Raises ConfigError for another plan or region: one lease has one price, or its budget and receipt would be wrong.
+    """
+    if known is None:
         return None
+    if (known.plan, known.region) != (settings.plan.name, settings.region):
+        raise ConfigError(
+            f"stacks/{settings.stack}/plan: the box that runs is a {known.plan} in {known.region}",
+            hint=f"another plan is another lease: pulumi destroy -s {settings.stack}, then pulumi up",
+        )
     return Price(known.usd_per_hour, known.price_source)
 
 
