@@ -81,9 +81,9 @@ def arm(target: Target, arms: Arms, *, remember: Callable[[str], None]) -> str:
     own = until(deadline, lambda: checked(target, f"{OWN_KEY} prepare")).strip()
     remember(own)
     both = Target(**target.__dict__ | {"host_keys": tuple(dict.fromkeys((*target.host_keys, own)))})
-    until(deadline, lambda: checked(prepare(both), f"{OWN_KEY} switch"))
+    until(deadline, lambda: checked(both, f"{OWN_KEY} switch"))
     pinned = Target(**target.__dict__ | {"host_keys": (own,)})
-    until(deadline, lambda: checked(prepare(pinned), "true"))
+    until(deadline, lambda: checked(pinned, "true"))
     return own
 
 
@@ -95,8 +95,11 @@ def prove(target: Target, instance_id: int) -> None:
 
 
 def checked(target: Target, command: str) -> str:
-    """What `command` prints on the box. Raises BoxError with its last line if it fails."""
-    done = run(target, command)
+    """What `command` prints on the box. Raises BoxError with its last line if it fails.
+
+    ssh's files are written each time: a `fab` in another terminal that still means the last box writes the same ones.
+    """
+    done = run(prepare(target), command)
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1]
         raise BoxError(f"box/{target.alias}: {command.split()[0]} failed: {said}", hint="see `fab logs --of watchdog`")

@@ -12,7 +12,9 @@ from stacks.ssh import Target, run
 UNPACK = (
     'set -e; umask 022; draft=$(mktemp -d /opt/.daybox-XXXXXX); trap \'rm -rf "$draft"\' EXIT; cd "$draft"; '
     "tar -xp; mkdir -p /etc/daybox; chmod 700 /etc/daybox; "
-    'find . -type f | while read -r file; do mkdir -p "/${file%/*}"; mv -f "$file" "/$file"; done'
+    # The stamp comes last: it must not be true while a program is still the old one.
+    "{ find . -type f ! -name bundle.sha256; find . -name bundle.sha256; } | "
+    'while read -r file; do mkdir -p "/${file%/*}"; mv -f "$file" "/$file"; done'
 )
 
 

@@ -50,9 +50,3 @@ class NotReadyError(DayboxError):
     """What was waited for did not come in time."""
 
     exit_code = 7
-
-
-class LeakError(DayboxError):
-    """Going on could send code elsewhere than to the box."""
-
-    exit_code = 8

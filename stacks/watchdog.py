@@ -145,7 +145,9 @@ def given_back(props: dict[str, Any], error: DayboxError) -> DayboxError:
             f"{error.fact}; and box {instance_id} could not be deleted: {failed.fact}",
             hint=f"IT BILLS: fab sweep --stack {props['stack']}, or delete it in the Cloud Manager",
         )
-    hint = f"box {instance_id} was given back because nothing could have stopped it; {error.hint}"
+    asks_the_box = any(command in error.hint for command in ("fab logs", "fab ssh"))  # which is no more
+    way_out = "run `pulumi up` again" if asks_the_box else error.hint
+    hint = f"box {instance_id} was given back because nothing could have stopped it; {way_out}"
     return CloudError(error.fact, hint=hint)
 
 

@@ -6,10 +6,10 @@ exec 9>"$lists.lock"
 flock 9
 if [ -z "$(find "$lists" -newer "${DAYBOX_ROOT:-}/etc/apt/sources.list.d" 2>/dev/null)" ]; then # none yet, or a source was added
     for _ in 1 2 3 4 5 6; do # no option waits for the lock of the lists
-        apt-get -qq update && break
+        # Otherwise a mirror that is not reached counts as success.
+        apt-get -qq -o APT::Update::Error-Mode=any update && { touch "$lists"; break; }
         sleep 10
     done
-    touch "$lists"
 fi
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
 apt-get -qqy --no-install-recommends -o DPkg::Lock::Timeout=600 -o Acquire::Retries=5 install "$@"

@@ -41,6 +41,13 @@ def test_openssh_reads_from_our_file_that(target: Target, option: str, value: st
     assert effective(prepare(target))[option] == value
 
 
+def test_a_folder_with_a_blank_in_its_name_is_one_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAYBOX_STATE", str(tmp_path / "my state"))
+    own = prepare(Target("local", "127.0.0.1", "daybox-7", tmp_path / "my key", ("ssh-ed25519 AAAA",), port=9))
+    assert effective(own)["identityfile"].strip('"') == str(tmp_path / "my key")
+    assert effective(own)["userknownhostsfile"].strip('"') == str(own.known_hosts)
+
+
 def test_only_the_pinned_key_is_known(target: Target) -> None:
     assert prepare(target).known_hosts.read_text() == "daybox-7 ssh-ed25519 AAAA\n"
 

@@ -96,6 +96,13 @@ def test_a_box_that_can_neither_be_armed_nor_deleted_says_that_it_bills(cloud: C
     assert error.hint.startswith("IT BILLS: fab sweep --stack local")
 
 
+def test_the_way_out_never_leads_to_a_box_that_is_no_more(cloud: Cloud) -> None:
+    box = cloud.create("daybox-unproved")["id"]
+    refused = BoxError("box: its token is refused", hint="see `fab logs --of watchdog`")
+    error = given_back(PROPS | {"api_url": cloud.url, "instance_id": str(box)}, refused)
+    assert error.hint.endswith("was given back because nothing could have stopped it; run `pulumi up` again")
+
+
 def test_a_box_that_took_anothers_place_is_as_new_as_in_create(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """A box that vanished leaves the resource behind, so the next one arrives as an update: unarmed, it must go."""
     box = cloud.create("daybox-second")["id"]

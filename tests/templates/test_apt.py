@@ -18,14 +18,17 @@ def box(onbox: OnBox) -> OnBox:
     return onbox
 
 
+UPDATE = "apt-get -qq -o APT::Update::Error-Mode=any update"
+
+
 def updates(onbox: OnBox) -> int:
-    return sum(call == "apt-get -qq update" for call in onbox.calls())
+    return onbox.calls().count(UPDATE)
 
 
 def test_packages_are_installed_without_questions_and_without_company(box: OnBox) -> None:
     assert box.run("apt", "curl", "gpg").returncode == 0
     installs = "apt-get -qqy --no-install-recommends -o DPkg::Lock::Timeout=600 -o Acquire::Retries=5 install curl gpg"
-    assert box.calls() == ["apt-get -qq update", installs]
+    assert box.calls() == [UPDATE, installs]
 
 
 def test_the_lists_are_read_again_only_when_a_source_was_added(box: OnBox) -> None:
@@ -42,6 +45,15 @@ def test_lists_that_somebody_else_holds_are_tried_again(box: OnBox) -> None:
     box.command("apt-get", 'case "$*" in *update) [ "$(grep -c update "$(dirname "$0")/calls")" -gt 2 ] ;; esac')
     assert box.run("apt", "curl").returncode == 0
     assert updates(box) == 3
+
+
+def test_lists_that_were_never_read_are_read_by_the_next_run(box: OnBox) -> None:
+    box.command("apt-get", 'case "$*" in *update) exit 100 ;; esac')
+    box.run("apt", "curl")
+    before = updates(box)
+    box.command("apt-get", "")
+    box.run("apt", "curl")
+    assert updates(box) == before + 1
 
 
 def test_a_failed_install_fails(box: OnBox) -> None:
