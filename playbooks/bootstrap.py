@@ -46,6 +46,8 @@ def make_ready(box: Box) -> None:
     target = box_target(box)
     bundle = this_checkouts_bundle(box, settings)
     report = reached(box, settings, target)
+    if report and not report.watchdog.armed:
+        converge.wake_watchdog(target)
     begun = None
     if report is None or report.bundle != bundle.sha256:
         begun = bring_bundle(target, bundle)

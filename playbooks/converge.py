@@ -124,6 +124,11 @@ def bring(target: Target, fresh: "Sequence[File]", changes: Changes) -> int:
     return counted(target, f"set -e; ( {UNPACK} ); {activate(changes)}", stdin=pack(fresh))
 
 
+def wake_watchdog(target: Target) -> None:
+    """Start the watchdog's timer, which somebody stopped, on a box that was armed."""
+    run(target, "[ ! -e /etc/daybox/watchdog.json ] || systemctl enable --now --quiet daybox-watchdog.timer")
+
+
 def let_go_on(target: Target) -> int:
     """Start what neither runs nor is done; returns the number of events before."""
     return counted(target, f"set -e; {count_events(BOX)}; {GO_ON}")

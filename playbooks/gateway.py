@@ -21,12 +21,11 @@ from playbooks.gateway_app import Gateway, save_now_and_then
 from playbooks.keys import KEYS_FILE, KeyFile
 from playbooks.port import hold_port
 from playbooks.tunnel_files import WORD_FILE, Orders, box_key_file, read_orders, take_lock, tunnel_dir
-from playbooks.tunnel_ssh import WRONG_KEY_WORD, Tunnel, leave_words, ssh_words
+from playbooks.tunnel_ssh import Tunnel, leave_words, ssh_words
 from playbooks.usage import USAGE_FILE, UsageFile
 from stacks.account import Account
 from stacks.places import write_private
 
-LINGER_SECONDS = 600.0  # a client that still runs when its box is gone is told so, then the port is free again
 FAREWELL_SECONDS = 1.0  # what is still streaming when the gateway is closed
 
 
@@ -46,7 +45,7 @@ def deletion_check(orders: Orders, token: str) -> Callable[[], bool] | None:
 
 
 async def serve(orders: Orders, folder: Path, token: str) -> None:
-    """Hold the port and keep the tunnel until a signal comes or the box is deleted."""
+    """Hold the port until a signal comes, and keep the tunnel until the box is deleted."""
     listeners = hold_port(orders.port)
     tunnel = Tunnel(ssh_words(orders), folder, deletion_check(orders, token))
     usage = UsageFile(folder / USAGE_FILE)
@@ -74,7 +73,10 @@ async def serve(orders: Orders, folder: Path, token: str) -> None:
 
 
 async def keep_until_told(tunnel: Tunnel, folder: Path) -> None:
-    """Keep the tunnel until SIGTERM or SIGINT; if it ends by itself, stay for a while and say why."""
+    """Keep the tunnel until SIGTERM or SIGINT; if it ends by itself, keep the port and say why.
+
+    A client may still run: whoever took the port then would be sent its next prompt.
+    """
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -86,9 +88,7 @@ async def keep_until_told(tunnel: Tunnel, folder: Path) -> None:
         if keeping.done():
             keeping.result()  # raises what stopped it, if it was not a word
             write_private(folder / WORD_FILE, tunnel.state.word + "\n")
-            # Somebody in the box's place may be after the prompts of a client that still runs: then never let go.
-            linger = None if tunnel.state.word == WRONG_KEY_WORD else LINGER_SECONDS
-            await asyncio.wait({waiting}, timeout=linger)
+            await waiting
     finally:
         waiting.cancel()
         keeping.cancel()

@@ -43,7 +43,7 @@ def verify(_c: Context, stack: str | None = None, json: bool = False) -> None:
         names = ", ".join(failed[:NAMED]) + (" …" if len(failed) > NAMED else "")
         raise BoxError(
             f"box/{box.alias}: {len(failed)} of {len(checks)} checks failed: {names}",
-            hint="`fab bootstrap` brings what this checkout declares; `pulumi up` arms anew",
+            hint="`fab bootstrap` brings what this checkout declares, and wakes its watchdog",
         )
 
 

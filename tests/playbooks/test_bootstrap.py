@@ -190,6 +190,16 @@ def test_a_silent_box_that_the_account_does_not_have_is_not_waited_for(
         make_ready(BOX)
 
 
+def test_a_watchdog_that_somebody_stopped_is_woken_also_where_nothing_else_is_to_do(
+    tell: Callable[[Story], Story], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    woken: list[object] = []
+    tell(Story(replace(READY, watchdog=WatchdogReport(False, None, None, "its timer does not run"))))
+    monkeypatch.setattr(converge, "wake_watchdog", woken.append)
+    make_ready(BOX)
+    assert len(woken) == 1
+
+
 def test_systemd_is_asked_when_a_box_says_nothing_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
     monkeypatch.setattr("playbooks.bootstrap.time.monotonic", lambda: clock[0])
