@@ -17,7 +17,7 @@ import requests
 
 from scripts import environment
 from scripts.bench_gateway import gateway_overhead
-from scripts.trial import DESTROY, FAB, ROOT, UP, Trial
+from scripts.trial import DESTROY, FAB, UP, Trial, clean_up
 from stacks.places import cloud_dir, stack_dir
 
 REPEATS = 7
@@ -97,7 +97,7 @@ def main() -> int:
     except BaseException as error:  # Ctrl-C, too: no box stays behind
         if isinstance(error, subprocess.CalledProcessError):
             print(error.stdout, error.stderr, sep="\n", file=sys.stderr)
-        subprocess.run(DESTROY, env=dict(trial.environment), cwd=ROOT, check=False)
+        clean_up(trial)
         raise
     print("\n".join(figure.line for figure in figures))
     if arguments.json:

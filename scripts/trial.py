@@ -1,7 +1,9 @@
 """The whole job on the local cloud, step by step: what `./scripts/try` runs when everything is installed."""
 
 import argparse
+import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -105,15 +107,22 @@ def give_back(trial: Trial) -> None:
 
 def clean_up(trial: Trial) -> None:
     """After a failure or Ctrl-C: end everything that was begun, whatever state it is in, and say what was done."""
-    print("\nscripts/try: cleaning up", flush=True)
-    for words in (
-        (*FAB, "tunnel.close"),
-        CANCEL,
-        DESTROY,
-        (sys.executable, "-m", "scripts.cloud", "stop", "--boxes"),
-    ):
-        done = subprocess.run(words, env=dict(trial.environment), cwd=ROOT, capture_output=True, text=True, check=False)
-        print(f"  {shown(words)}: {'done' if done.returncode == 0 else done.stderr.strip()[-300:]}", flush=True)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second one must not cut off what gives the box back
+    print("\nscripts/try: cleaning up; it may take two minutes", flush=True)
+    stop = (sys.executable, "-m", "scripts.cloud", "stop", "--boxes")
+    # Without an environment there was no `up` yet, but the local cloud may have been started.
+    for words in ((*FAB, "tunnel.close"), CANCEL, DESTROY, stop) if trial.environment else (stop,):
+        with subprocess.Popen(
+            words,
+            env=dict(trial.environment or os.environ),
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ) as process:
+            said = process.communicate()[1]
+        print(f"  {shown(words)}: {'done' if process.returncode == 0 else said.strip()[-300:]}", flush=True)
 
 
 def money(lived_seconds: float) -> str:
@@ -140,8 +149,7 @@ def main() -> int:
             give_back(trial)
     except BaseException as error:  # whatever it was, nothing may stay behind
         print(f"\nscripts/try: {reason(error)}", file=sys.stderr, flush=True)
-        if trial.environment:
-            clean_up(trial)
+        clean_up(trial)
         return 130 if isinstance(error, KeyboardInterrupt) else 1
     print("\n" + "\n".join(f"{seconds:7.1f} s  {name}" for name, seconds in trial.took.items()))
     print(f"{sum(trial.took.values()):7.1f} s  in all; {money(sum(trial.took.values()))}")

@@ -7,7 +7,7 @@ import base64
 
 from scripts.cloud import events, images, limits, plans, regions
 from scripts.cloud.cloud import Call, Cloud
-from scripts.cloud.instance_bodies import instance_body
+from scripts.cloud.instance_bodies import SWAP_MB, instance_body
 from scripts.cloud.lists import page
 from scripts.cloud.replies import BUSY, NO_CAPACITY, Json, Refusal, fault, refuse_if
 
@@ -116,7 +116,7 @@ def _row(call: Call) -> Json:
         "watchdog_enabled": True,
         "backups_enabled": bool(body.get("backups_enabled")),
         "alerts": ALERTS | {"system_alerts": [], "user_alerts": []},
-        "swap_mb": 512 if body.get("swap_size") is None else int(body["swap_size"]),
+        "swap_mb": SWAP_MB if body.get("swap_size") is None else int(body["swap_size"]),
         "disk_encryption": body.get("disk_encryption") or "enabled",
         "interface_generation": body.get("interface_generation") or INTERFACES,
         "maintenance_policy": body.get("maintenance_policy") or "linode/migrate",

@@ -61,7 +61,7 @@ def prepared_rootfs(cache: Path) -> Path:
     """The root file system of boxes. Raises CloudError if it is not made."""
     part = parts(cache)["rootfs"]
     if not part.is_there:
-        raise CloudError("local cloud: its boxes have no root file system", hint="run: python -m scripts.cloud prepare")
+        raise CloudError("local cloud: its boxes have no root file system", hint="run: scripts/setup try")
     return part.target
 
 
@@ -85,7 +85,7 @@ def report(wanted: Sequence[Part]) -> None:
     if lacking := missing(wanted):
         raise NotReadyError(
             f"prepare: not there: {', '.join(part.name for part in lacking)}",
-            hint="run: python -m scripts.cloud prepare",
+            hint="run: scripts/setup try",
         )
 
 

@@ -26,7 +26,7 @@ def run(*argv: str | Path, part: str, **environment: str) -> str:
         last = " | ".join(said.strip().splitlines()[-3:])
         raise CloudError(
             f"prepare/{part}: {Path(argv[0]).name} ended with {child.returncode}: {last}",
-            hint="run `python -m scripts.cloud prepare` again; what was complete is kept",
+            hint="run scripts/setup try again; what was complete is kept",
         )
     return said
 

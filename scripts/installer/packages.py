@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 
 from scripts.installer.failure import SetupError
 from scripts.installer.job import ALL, WITH_A_BOX, Job
@@ -16,7 +17,7 @@ SBIN = "/usr/sbin:/sbin"  # where nft and ip are, and what is not on everybody's
 
 @dataclass(frozen=True)
 class Need:
-    """A program, the Debian package that has it, the jobs that use it, and what for."""
+    """A program or file, the Debian package that has it, the jobs that use it, and what for."""
 
     program: str
     package: str
@@ -27,16 +28,21 @@ class Need:
         """Whether it is here."""
         if self.program == VENV_MODULE:
             return find_spec(self.program) is not None
+        if self.program.startswith("/"):  # a file; elsewhere than on Debian and Ubuntu it lies elsewhere
+            return Path(self.program).exists() or shutil.which("apt-get") is None
         return shutil.which(self.program, path=f"{os.environ.get('PATH', '')}:{SBIN}") is not None
 
 
 VENV_MODULE = "ensurepip"  # Debian leaves it out of its Python, and `python3 -m venv` needs it
 NEEDS = (
     Need(VENV_MODULE, f"python3.{sys.version_info.minor}-venv", ALL, "makes .venv"),
+    Need("/etc/ssl/certs/ca-certificates.crt", "ca-certificates", ALL, "lets downloads be trusted"),
     Need("ssh", "openssh-client", ALL, "the only way to a box"),
     Need("git", "git", ALL, "aider commits with it"),
     Need("systemd-nspawn", "systemd-container", WITH_A_BOX, "boots a local box"),
     Need("mmdebstrap", "mmdebstrap", WITH_A_BOX, "makes its root file system"),
+    Need("/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring", WITH_A_BOX, "proves its packages"),
+    Need("gpg", "gpg", WITH_A_BOX, "reads those keys"),
     Need("nft", "nftables", WITH_A_BOX, "holds its firewall"),
     Need("ip", "iproute2", WITH_A_BOX, "makes its link"),
 )

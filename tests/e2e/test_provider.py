@@ -152,7 +152,7 @@ def test_up_makes_everything(story: Story) -> None:
 
 
 def test_up_makes_the_calls_of_the_real_provider(story: Story) -> None:
-    """As measured with provider 6.0.0: pulumi.md 7, which has neither Token nor Volume."""
+    """As measured with provider 6.0.0, where neither Token nor Volume took part."""
     calls = [re.sub(r"/\d+", "/…", call) for call in story.calls["first"] if not re.search("tokens|volumes", call)]
     assert calls == [
         "GET /v4/linode/types",

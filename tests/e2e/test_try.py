@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,14 @@ from tests.laptop import CHECKOUT, LONGEST_SECONDS, NOT_COPIED, SETTINGS
 
 
 @pytest.fixture
-def fresh(tmp_path: Path) -> Path:
+def fresh(tmp_path: Path) -> Iterator[Path]:
     """A checkout in which nothing was set up: libraries that only tests have are not there."""
     import shutil
 
     root = tmp_path / "daybox"
     shutil.copytree(CHECKOUT, root, ignore=NOT_COPIED)
-    return root
+    yield root
+    subprocess.run([root / "scripts/cloud/stop", "--boxes"], env=environment(root), check=False)
 
 
 def environment(root: Path) -> dict[str, str]:

@@ -7,7 +7,7 @@ from .sameness import same_set
 from .schema import Property, Schema, length, one_of
 from .values import Plain
 
-# Source: terraform-provider-linode v3, linode/firewall/framework_schema_resource.go; lengths of linode.md 3.6.
+# Source: terraform-provider-linode v3, linode/firewall/framework_schema_resource.go; lengths of the API reference.
 POLICY = one_of("ACCEPT", "DROP")
 PROTOCOLS = ("TCP", "UDP", "ICMP", "IPENCAP")
 

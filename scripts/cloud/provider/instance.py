@@ -1,4 +1,4 @@
-"""linode:index/instance:Instance. The calls and their order: facts of linode.md 3.3, read in the real provider."""
+"""linode:index/instance:Instance. The calls and their order: as read in the real provider 6.0.0."""
 
 from .api import Api
 from .errors import ProviderError, Unfinished, told_as
@@ -14,13 +14,13 @@ SCHEMA = Schema(
     token="linode:index/instance:Instance",
     inputs=(
         Property("region", "region", required=True),
-        Property("type", "type", default="g6-standard-1"),  # the trap of pulumi.md 1.2, kept
+        Property("type", "type", default="g6-standard-1"),  # a trap of the real one, kept
         Property("label", "label", computed=True, fault=length(3, 50)),
         Property("image", "image", replaces=True),
         Property("kernel", "kernel", computed=True),
         Property("authorizedKeys", "authorized_keys", replaces=True, same=same_lines),
         Property("authorizedUsers", "authorized_users", replaces=True),
-        Property("rootPass", "root_pass", replaces=True),  # an update in the newest versions; see pulumi.md 3
+        Property("rootPass", "root_pass", replaces=True),  # an update in the newest versions
         Property("metadatas", replaces=True),  # strictly its userData, which is all it holds
         Property("firewallId", "firewall_id", replaces=True),
         Property("interfaceGeneration", "interface_generation", replaces=True, computed=True),

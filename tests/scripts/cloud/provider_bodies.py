@@ -1,4 +1,4 @@
-"""Bodies of API v4 for tests of the provider, shortened; shapes of linode.md 3.4."""
+"""Bodies of API v4 for tests of the provider, shortened; shapes of the API reference."""
 
 from scripts.cloud.provider.values import Plain
 from tests.scripts.cloud.scripted_api import listed

@@ -53,6 +53,4 @@ def test_a_box_without_processes_is_offline_whatever_its_files_say(boxes: Nspawn
 def test_an_unprepared_cloud_says_how_to_prepare_it(boxes: NspawnBoxes) -> None:
     with pytest.raises(CloudError) as caught:
         boxes.create(BOX, label="a", user_data=b"", authorized_keys=[], lassie=True, api_port=1)
-    assert caught.value.line() == (
-        "local cloud: its boxes have no root file system; run: python -m scripts.cloud prepare"
-    )
+    assert caught.value.line() == ("local cloud: its boxes have no root file system; run: scripts/setup try")

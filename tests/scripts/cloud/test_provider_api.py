@@ -7,7 +7,7 @@ from scripts.cloud.provider.api import is_worth_a_retry, pause_seconds, silence
 from scripts.cloud.provider.errors import ApiError, ProviderError, told_as
 from tests.scripts.cloud.scripted_api import ScriptedApi, listed, refusal, reply
 
-# Source: linodego retries.go, as in linode.md 3.2 and pulumi.md 4.
+# Source: linodego retries.go.
 RETRIES = [
     ("too many requests", refusal(429, "Too many requests"), True),
     ("unavailable", refusal(503, "Try again"), True),

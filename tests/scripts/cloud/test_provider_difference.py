@@ -15,7 +15,7 @@ from scripts.cloud.provider.volume import Volume
 INSTANCE, FIREWALL, TOKEN, VOLUME = Instance.schema, Firewall.schema, Token.schema, Volume.schema
 RULE = {"action": "ACCEPT", "label": "ssh", "protocol": "TCP", "ports": "22", "ipv4s": ["203.0.113.9/32"]}
 
-# Source: pulumi.md 3, and the real provider's schemas. (schema, property, old, new, kind)
+# Source: the real provider's schemas, 6.0.0. (schema, property, old, new, kind)
 CHANGES = [
     (INSTANCE, "label", "one", "two", Kind.UPDATE),
     (INSTANCE, "tags", ["a"], ["a", "b"], Kind.UPDATE),

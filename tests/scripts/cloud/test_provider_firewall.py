@@ -16,7 +16,7 @@ INPUTS: Plain = {"label": "wall", "inboundPolicy": "DROP", "outboundPolicy": "AC
 
 
 def test_a_create_makes_the_calls_of_the_real_provider() -> None:
-    """As measured with provider 6.0.0: pulumi.md 7."""
+    """As measured with provider 6.0.0."""
     api = ScriptedApi(READ | {"POST /networking/firewalls": [FIREWALL]})
     Firewall().create(api, INPUTS, 5)
     assert api.calls == ["POST /networking/firewalls", f"GET {HERE}/rules", f"GET {HERE}/devices"]

@@ -35,7 +35,7 @@ def api(**answers: list[Any]) -> ScriptedApi:
 
 
 def test_a_create_makes_the_calls_of_the_real_provider() -> None:
-    """As measured with provider 6.0.0: pulumi.md 7."""
+    """As measured with provider 6.0.0."""
     cloud = api(POST=[LINODE | {"status": "provisioning"}])
     Instance().create(cloud, INPUTS, 5)
     assert cloud.calls == [
