@@ -106,12 +106,12 @@ def account_meant(stack: str) -> tuple[str, str]:
     Empty if not even that can be told.
     """
     from stacks.catalog import CLOUDS
-    from stacks.settings import named
+    from stacks.settings import api_url, named
 
     try:
         raw = raw_settings(stack)
         cloud = named(CLOUDS, raw.get("cloud", ""))
-        return raw.get("url") or cloud.api_url, deploy_token(cloud.token)
+        return api_url(cloud, raw.get("url", "")), deploy_token(cloud.token)
     except (DayboxError, ValueError):
         return "", ""
 
@@ -120,7 +120,7 @@ def has_open_entry(stack: str) -> bool:
     """Whether the ledger has a lease of `stack` that was begun and not closed: it may have a box."""
     from stacks import ledger
 
-    return any(entry.stack == stack and entry.ended is None for entry in ledger.entries())
+    return any(ledger.open_entries(stack))
 
 
 def listing(key: tuple[str, str]) -> Listing:
@@ -173,11 +173,16 @@ def with_report(standing: Standing, box: Box) -> Standing:
     try:
         report = read_report(box_target(box), timeout=SSH_SECONDS)
     except DayboxError as error:
-        return replace(standing, word="; ".join(part for part in (standing.word, error.fact) if part))
-    word = standing.word if report else f"it has no bundle yet: fab bootstrap --stack {box.stack}"
-    if report and not report.watchdog.armed and report.watchdog.why:
-        word = "; ".join(part for part in (word, f"not armed: {report.watchdog.why}") if part)
-    return replace(standing, report=report, word=word)
+        return replace(standing, word=sentence(standing.word, error.fact))
+    if report is None:
+        return replace(standing, word=f"it has no bundle yet: fab bootstrap --stack {box.stack}")
+    unarmed = not report.watchdog.armed and report.watchdog.why
+    return replace(standing, report=report, word=sentence(standing.word, f"not armed: {unarmed}" if unarmed else ""))
+
+
+def sentence(*parts: str) -> str:
+    """What there is to say, on one line."""
+    return "; ".join(part for part in parts if part)
 
 
 def with_tunnel(standing: Standing) -> Standing:

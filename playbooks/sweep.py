@@ -16,7 +16,7 @@ from stacks.account import Account, Instance, deploy_token
 from stacks.errors import CloudError, DayboxError, UsageError
 from stacks.keys import owner_id
 from stacks.lease import LEASE_TAG, OWNER_TAG, UNTIL_TAG, tagged, until_of
-from stacks.places import cloud_dir
+from stacks.places import local_url
 
 if TYPE_CHECKING:
     from stacks.catalog import Cloud
@@ -47,10 +47,11 @@ class Found:
 
 @dataclass(frozen=True)
 class Look:
-    """What one account lists of what is meant: what may be ended, and what may not."""
+    """What one account lists of what is meant: what may be ended, and what may not. faults: why to doubt the list."""
 
     sweepable: tuple[Found, ...] = ()
     kept: tuple[Found, ...] = ()
+    faults: tuple[str, ...] = ()
 
 
 @command(help=HELP)
@@ -58,9 +59,8 @@ def sweep(_c: Context, stack: str | None = None, yes: bool = False, json: bool =
     """End boxes past their end, or --stack's: list, ask, delete, prove."""
     accounts, faults = accounts_to_look_into(stack), list[str]()
     owner = owner_id()
-    for account in accounts:
-        tried(faults, check_user, account, stack)
     looks = [tried(faults, look, account, owner, stack) or Look() for account in accounts]
+    faults += [fault for one in looks for fault in one.faults]
     found = [box for one in looks for box in one.sweepable]
     if stack:  # what was meant by name and lives on is no success
         faults += [not_ended(box) for one in looks for box in one.kept]
@@ -89,7 +89,7 @@ def tried(faults: list[str], action: Callable[P, T], *words: P.args, **options: 
         return None
 
 
-def finish(account: Account, box: "Found") -> bool:
+def finish(account: Account, box: Found) -> bool:
     """End one box and note in the ledger that it was."""
     ledger.add_instance(box.lease, box.id)
     account.end(box.id)
@@ -101,23 +101,18 @@ def accounts_to_look_into(stack: str | None) -> list[Account]:
 
     A token goes only to the cloud it is of. Raises UsageError if there is none to ask.
     """
-    open_entries = [entry for entry in ledger.entries() if entry.ended is None and stack in (None, entry.stack)]
-    urls = {entry.api_url: entry.cloud for entry in open_entries if entry.cloud != LOCAL}
-    if any(entry.cloud == LOCAL for entry in open_entries) or not open_entries:
-        urls |= {url: LOCAL for url in local_url()}
-    if not (stack and open_entries) and os.environ.get("LINODE_TOKEN"):
+    begun = list(ledger.open_entries(stack))
+    urls = {entry.api_url: entry.cloud for entry in begun if entry.cloud != LOCAL}
+    here = local_url()
+    if here and (not begun or any(entry.cloud == LOCAL for entry in begun)):
+        urls |= {here: LOCAL}
+    if not (stack and begun) and os.environ.get("LINODE_TOKEN"):
         urls |= {cloud_named("linode").api_url: "linode"}
     if not urls:
         raise UsageError(
             "sweep: there is no account to look into", hint="export LINODE_TOKEN, or source scripts/env local"
         )
     return [Account(url, deploy_token(cloud_named(name).token)) for url, name in sorted(urls.items())]
-
-
-def local_url() -> list[str]:
-    """Where the local cloud answers, if it runs."""
-    written = cloud_dir() / "url"
-    return [written.read_text().strip()] if written.is_file() else []
 
 
 def cloud_named(name: str) -> "Cloud":
@@ -128,21 +123,22 @@ def cloud_named(name: str) -> "Cloud":
     return named(CLOUDS, name)
 
 
-def check_user(account: Account, stack: str | None) -> None:
+def check_user(api_url: str, user: str, stack: str | None) -> None:
     """Raises CloudError if a lease that may have a box there was begun by another user than the token speaks for."""
-    user = account.profile().user
-    for entry in ledger.entries():
-        if entry.ended is None and entry.api_url == account.api_url and stack in (None, entry.stack):
+    for entry in ledger.open_entries(stack):
+        if entry.api_url == api_url:
             ledger.check_same_user(entry, user)
 
 
 def look(account: Account, owner: str, stack: str | None) -> Look:
     """The boxes of `account`, or of `stack` there, and which of them may be ended now, by the API's own clock."""
-    now = account.profile().now
+    profile, faults = account.profile(), list[str]()
+    tried(faults, check_user, account.api_url, profile.user, stack)
     rows = [row for row in strays(account.instances(), declared_ids=()) if stack in (None, stack_of(row))]
-    ours = [row for row in rows if may_end(row, owner, stack, now)]
+    ours = [row for row in rows if may_end(row, owner, stack, profile.now)]
+    kept = [row for row in rows if row not in ours]
     return Look(
-        tuple(found_in(account, row) for row in ours), tuple(found_in(account, row) for row in rows if row not in ours)
+        tuple(found_in(account, row) for row in ours), tuple(found_in(account, row) for row in kept), tuple(faults)
     )
 
 

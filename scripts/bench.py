@@ -18,7 +18,7 @@ import requests
 from scripts import environment
 from scripts.bench_gateway import gateway_overhead
 from scripts.trial import DESTROY, FAB, UP, Trial, clean_up
-from stacks.places import cloud_dir, stack_dir
+from stacks.places import local_url, stack_dir
 
 REPEATS = 7
 CREATE = "/v4/linode/instances"
@@ -80,8 +80,7 @@ def longest_chain_seconds() -> float:
 
 def accepted_at() -> float:
     """When the API was asked for the box, seconds since 1970, by its own log: `created` has whole seconds only."""
-    url = (cloud_dir() / "url").read_text().strip()
-    asked = requests.get(f"{url}/admin/requests", timeout=10).json()["data"]
+    asked = requests.get(f"{local_url()}/admin/requests", timeout=10).json()["data"]
     return float(next(row["at"] for row in reversed(asked) if row["method"] == "POST" and row["path"] == CREATE))
 
 

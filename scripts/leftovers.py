@@ -12,7 +12,7 @@ from stacks.catalog import CLOUDS
 from stacks.errors import CloudError
 from stacks.lease import TAG
 from stacks.ledger import entries
-from stacks.places import cloud_dir, state_dir
+from stacks.places import cloud_dir, local_url, state_dir
 from stacks.settings import named, own_port
 
 
@@ -67,7 +67,7 @@ def ports(numbers: list[int]) -> list[str]:
 def prove_nothing_left(environment: Mapping[str, str], stack: str) -> None:
     """Ask the account, stop the cloud, ask the kernel; print the answers. Raises CloudError naming what is left."""
     local = named(CLOUDS, "local")
-    url = (cloud_dir() / "url").read_text().strip()
+    url = local_url()
     ids = [number for entry in entries() for number in entry.instance_ids]
     asked = {"the API lists": in_account(Account(url, local.token))}
     subprocess.run(

@@ -1,7 +1,6 @@
 """The whole job on the local cloud, step by step: what `./scripts/try` runs when everything is installed."""
 
 import argparse
-import os
 import shlex
 import signal
 import subprocess
@@ -108,21 +107,15 @@ def give_back(trial: Trial) -> None:
 def clean_up(trial: Trial) -> None:
     """After a failure or Ctrl-C: end everything that was begun, whatever state it is in, and say what was done."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second one must not cut off what gives the box back
-    print("\nscripts/try: cleaning up; it may take two minutes", flush=True)
+    print("\ncleaning up; it may take two minutes", flush=True)
     stop = (sys.executable, "-m", "scripts.cloud", "stop", "--boxes")
     # Without an environment there was no `up` yet, but the local cloud may have been started.
     for words in ((*FAB, "tunnel.close"), CANCEL, DESTROY, stop) if trial.environment else (stop,):
-        with subprocess.Popen(
-            words,
-            env=dict(trial.environment or os.environ),
-            cwd=ROOT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        ) as process:
-            said = process.communicate()[1]
-        print(f"  {shown(words)}: {'done' if process.returncode == 0 else said.strip()[-300:]}", flush=True)
+        own = dict(trial.environment) or None
+        done = subprocess.run(
+            words, env=own, cwd=ROOT, capture_output=True, text=True, check=False, start_new_session=True
+        )
+        print(f"  {shown(words)}: {'done' if done.returncode == 0 else done.stderr.strip()[-300:]}", flush=True)
 
 
 def money(lived_seconds: float) -> str:

@@ -35,6 +35,12 @@ def cloud_dir() -> Path:
     return state_dir() / "cloud"
 
 
+def local_url() -> str:
+    """Where the local cloud answers, as it wrote down when it started; empty if it does not run."""
+    written = cloud_dir() / "url"
+    return written.read_text().strip() if written.is_file() else ""
+
+
 def owner_file() -> Path:
     """The file that holds this laptop's owner id, as in the tag `daybox-owner-<id>`."""
     return state_dir() / "owner"

@@ -11,7 +11,7 @@ from typing import TypeVar
 from stacks import catalog, sizing
 from stacks.catalog import Cloud, Device, Model, Plan
 from stacks.errors import ConfigError, DayboxError
-from stacks.places import cloud_dir, stack_dir
+from stacks.places import local_url, stack_dir
 
 T = TypeVar("T")
 
@@ -216,7 +216,6 @@ def api_url(cloud: Cloud, text: str) -> str:
         raise ValueError(f"{text!r} would carry the token in clear", "write https://…, or http://127.0.0.1:PORT")
     if text or cloud.api_url:
         return (text or cloud.api_url).rstrip("/")
-    written = cloud_dir() / "url"
-    if not written.is_file():
-        raise ValueError("the local cloud is not running", "start it: source scripts/env local")
-    return written.read_text().strip()
+    if url := local_url():
+        return url
+    raise ValueError("the local cloud is not running", "start it: source scripts/env local")

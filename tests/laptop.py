@@ -5,17 +5,16 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from tests.cloud import Cloud, start_cloud
+from tests.cloud import CHECKOUT, Cloud, start_cloud
 
-CHECKOUT = Path(__file__).parents[1]
 NOT_COPIED = shutil.ignore_patterns(".venv", ".git", "__pycache__", ".*_cache")
 LONGEST_SECONDS = 280
 SETTINGS = ("LINODE_", "PULUMI_", "DAYBOX_", "HF_")  # of whoever runs the tests: none of it may take part
@@ -90,6 +89,16 @@ class Laptop:
         """`pulumi config set` for each."""
         for key, value in settings.items():
             self.must(f"pulumi config set -s {self.stack} daybox:{key} '{value}'")
+
+    @contextmanager
+    def settings_put_back(self) -> Iterator[None]:
+        """The stack's file is afterwards what it was."""
+        file = self.root / f"stacks/Pulumi.{self.stack}.yaml"
+        before = file.read_text()
+        try:
+            yield
+        finally:
+            file.write_text(before)
 
     def on_box(self, command: str, stdin: str = "") -> str:
         """What a command that must succeed prints on the box, over the pinned ssh."""

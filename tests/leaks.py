@@ -1,10 +1,9 @@
 """Where a secret may have got to on a laptop: into files, and into what programs show of themselves while they run."""
 
 import threading
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
 
 LOOK_SECONDS = 0.02
 
@@ -32,28 +31,20 @@ def shown(process: Path, what: str) -> bytes:
     return b""
 
 
-class CommandLines:
+@contextmanager
+def command_lines() -> Iterator[set[bytes]]:
     """Every command line on this machine while the `with` block runs, looked at 50 times a second."""
+    seen: set[bytes] = set()
+    ended = threading.Event()
 
-    def __init__(self) -> None:
-        self.seen: set[bytes] = set()
-        self._ended = threading.Event()
-        self._looker = threading.Thread(target=self._look, daemon=True)
+    def look() -> None:
+        while not ended.wait(LOOK_SECONDS):
+            seen.update(shown(folder, "cmdline") for folder in Path("/proc").glob("[0-9]*"))
 
-    def __enter__(self) -> "CommandLines":
-        self._looker.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._ended.set()
-        self._looker.join()
-
-    def _look(self) -> None:
-        while not self._ended.wait(LOOK_SECONDS):
-            self.seen |= {shown(folder, "cmdline") for folder in Path("/proc").glob("[0-9]*")}
-
-    def show(self, secrets: Sequence[str]) -> bool:
-        """Whether one of `secrets` was on a command line."""
-        return any(holds(line, secrets) for line in self.seen)
+    looker = threading.Thread(target=look, daemon=True)
+    looker.start()
+    try:
+        yield seen
+    finally:
+        ended.set()
+        looker.join()

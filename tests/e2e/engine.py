@@ -2,28 +2,18 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stacks.places import cache_dir
+from scripts.installer.paths import pulumi_bin
+from tests.cloud import CHECKOUT
 
-CHECKOUT = Path(__file__).parents[2]
 PROVIDER_FOLDER = CHECKOUT / "scripts/cloud/provider/bin"
 PROJECT = "name: lease\nruntime: python\noptions: {refresh: always}\n"
 SETTINGS = "LEASE_SETTINGS"
-
-
-def engine_folders() -> list[str]:
-    """The folders of the engine that scripts/setup made, newest first; none if PATH has one."""
-    if shutil.which("pulumi"):
-        return []
-    made = sorted(cache_dir().glob("pulumi/*/bin/pulumi"), reverse=True)
-    assert made, f"pulumi: neither on PATH nor in {cache_dir()}/pulumi; run scripts/setup"
-    return [str(made[0].parent)]
 
 
 @dataclass
@@ -42,7 +32,7 @@ class Engine:
 
     def environment(self, **settings: object) -> dict[str, str]:
         """What the engine sees; settings: what the program reads, as JSON."""
-        path = [str(PROVIDER_FOLDER), *engine_folders(), str(Path(sys.executable).parent), os.environ["PATH"]]
+        path = [str(PROVIDER_FOLDER), str(pulumi_bin()), str(Path(sys.executable).parent), os.environ["PATH"]]
         ours = {name: value for name, value in os.environ.items() if not name.startswith(("LINODE_", "PULUMI_"))}
         return ours | {
             "PATH": os.pathsep.join(path),

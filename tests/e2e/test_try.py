@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.laptop import CHECKOUT, LONGEST_SECONDS, NOT_COPIED, SETTINGS
+from tests.cloud import CHECKOUT
+from tests.laptop import LONGEST_SECONDS, NOT_COPIED, SETTINGS
 
 
 @pytest.fixture

@@ -55,11 +55,9 @@ def test_every_shipped_stack_previews_five_resources(laptop: Laptop, stack: str)
 )
 def test_bad_settings_stop_before_anything_is_created(laptop: Laptop, key: str, value: str, fact: str) -> None:
     laptop.stack = "coder-32b"
-    file = laptop.root / "stacks/Pulumi.coder-32b.yaml"
-    before = file.read_text()
-    laptop.set(**linode_settings(laptop.cloud) | {key: value})
-    said = laptop.up().failed()
-    file.write_text(before)
+    with laptop.settings_put_back():
+        laptop.set(**linode_settings(laptop.cloud) | {key: value})
+        said = laptop.up().failed()
     assert fact in said
     assert laptop.cloud.json("GET", "/networking/firewalls")["data"] == []
 

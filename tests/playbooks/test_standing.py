@@ -126,10 +126,8 @@ def test_a_killed_up_is_shown_by_its_box_and_not_as_down() -> None:
 
 
 def test_a_second_box_beside_the_declared_one_is_shown_beside_it() -> None:
-    own, other = (
-        declared(BOX, "up"),
-        listed_only(stray(tags=("daybox-stack-local",)), held=False, usd_per_hour=None, owner="me"),
-    )
+    own = declared(BOX, "up")
+    other = listed_only(stray(tags=("daybox-stack-local",)), held=False, usd_per_hour=None, owner="me")
     assert merged([own], [other]) == [other, own]
 
 

@@ -185,6 +185,13 @@ def test_the_account_of_a_stack_with_faulty_settings_is_asked_too(
     assert (found.state, found.instance_id) == ("up", box)
 
 
+def test_a_token_is_never_sent_in_clear_also_where_settings_are_faulty(
+    laptop: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(status, "raw_settings", lambda _stack: {"cloud": "local", "url": "http://192.0.2.1"})
+    assert status.account_meant("local") == ("", "")
+
+
 @pytest.mark.parametrize(("ended", "state"), [(None, "unknown"), ("2026-11-21T09:00:00Z", "down")])
 def test_so_is_one_with_a_lease_that_the_ledger_has_not_closed(
     laptop: Laptop, monkeypatch: pytest.MonkeyPatch, ended: str | None, state: str

@@ -74,8 +74,10 @@ def test_a_token_of_another_user_than_the_lease_began_with_is_a_fault(
     monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
     ledger.write(replace(ENTRY, api_url=cloud.url, user="somebody-else"))
     with pytest.raises(CloudError, match="was rented as somebody-else, but LINODE_TOKEN speaks for"):
-        check_user(Account(cloud.url, TOKEN), ENTRY.stack)
-    check_user(Account(cloud.url, TOKEN), "another-stack")
+        check_user(cloud.url, "daybox", ENTRY.stack)
+    check_user(cloud.url, "daybox", "another-stack")
+    [fault] = look(Account(cloud.url, TOKEN), "me", ENTRY.stack).faults
+    assert "was rented as somebody-else" in fault
 
 
 def test_a_stack_that_was_never_begun_here_is_looked_for_wherever_there_is_a_token(

@@ -73,15 +73,17 @@ def test_deleting_the_resource_reaches_for_nothing(monkeypatch: pytest.MonkeyPat
     WatchdogProvider().delete("id", PROPS)
 
 
+def never_armed(*_: object, **__: object) -> str:
+    """In the place of `arm`."""
+    raise NotReadyError("box: not reached, for 600 s", hint="compare sshFrom")
+
+
 def test_a_new_box_that_cannot_be_armed_is_deleted_and_the_error_says_so(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     box = cloud.create("daybox-local")["id"]
 
-    def unreachable(*_: object, **__: object) -> str:
-        raise NotReadyError("box: not reached, for 600 s", hint="compare sshFrom")
-
-    monkeypatch.setattr(watchdog, "arm", unreachable)
+    monkeypatch.setattr(watchdog, "arm", never_armed)
     with pytest.raises(Exception, match="was given back because nothing could have stopped it"):
         WatchdogProvider().create(PROPS | {"api_url": cloud.url, "instance_id": str(box)})
     assert box not in [row["id"] for row in cloud.json("GET", "/linode/instances")["data"]]
@@ -107,10 +109,7 @@ def test_a_box_that_took_anothers_place_is_as_new_as_in_create(cloud: Cloud, mon
     """A box that vanished leaves the resource behind, so the next one arrives as an update: unarmed, it must go."""
     box = cloud.create("daybox-second")["id"]
 
-    def silent(*_: object, **__: object) -> str:
-        raise NotReadyError("box: not reached, for 600 s", hint="compare sshFrom")
-
-    monkeypatch.setattr(watchdog, "arm", silent)
+    monkeypatch.setattr(watchdog, "arm", never_armed)
     new = PROPS | {"api_url": cloud.url, "instance_id": str(box)}
     with pytest.raises(Exception, match="was given back"):
         WatchdogProvider().update("id", PROPS | {"host_key": "ssh-ed25519 OLD"}, new)
@@ -150,10 +149,7 @@ def test_an_update_that_fails_leaves_the_box_alone(cloud: Cloud, monkeypatch: py
     """Its old token and limits still hold."""
     box = cloud.create("daybox-armed")["id"]
 
-    def silent(*_: object, **__: object) -> str:
-        raise NotReadyError("box: not reached, for 600 s", hint="compare sshFrom")
-
-    monkeypatch.setattr(watchdog, "arm", silent)
+    monkeypatch.setattr(watchdog, "arm", never_armed)
     new = PROPS | {"api_url": cloud.url, "instance_id": str(box)}
     with pytest.raises(Exception, match="not reached"):
         WatchdogProvider().update("id", new | {"host_key": "ssh-ed25519 OWN"}, new)

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from scripts.trial import ASK, CALC
 from tests.laptop import Laptop, new_laptop
 
 # What somebody's shell holds, and no program that daybox starts has any business with.
 PLANTED = {name: secrets.token_hex(16) for name in ("LINODE_TOKEN", "HF_TOKEN")}
 AUTHOR = {f"GIT_{who}_{what}": "u@localhost" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-ASK = "add a function add(a, b) that returns the sum"
 
 
 @pytest.fixture(scope="package")
@@ -36,7 +36,7 @@ def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
 def repository(laptop: Laptop, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The user's own repository, with one commit that aider made in it: the box is ready and the tunnel open."""
     folder = tmp_path_factory.mktemp("repository")
-    (folder / "calc.py").write_text("def sub(a, b):\n    return a - b\n")
+    (folder / "calc.py").write_text(CALC)
     script = "git init -q && git add calc.py && git -c user.name=u -c user.email=u@localhost commit -qm start"
     subprocess.run(script, shell=True, cwd=folder, check=True)
     laptop.run(f"fab tunnel launch-aider -- --message '{ASK}' --yes-always calc.py", folder).ok()

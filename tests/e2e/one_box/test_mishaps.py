@@ -13,19 +13,9 @@ from typing import IO
 import pytest
 
 from tests.laptop import Laptop, wait_for
+from tests.leaks import processes, shown
 
 INTERRUPTED = 130
-
-
-@contextmanager
-def settings_put_back(laptop: Laptop) -> Iterator[None]:
-    """The stack's file is afterwards what it was."""
-    file = laptop.root / f"stacks/Pulumi.{laptop.stack}.yaml"
-    before = file.read_text()
-    try:
-        yield
-    finally:
-        file.write_text(before)
 
 
 @contextmanager
@@ -42,8 +32,7 @@ def test_a_killed_ssh_comes_back_by_itself_and_the_port_is_held_meanwhile(laptop
     assert laptop.ask().status_code == 200
     port = laptop.outputs()["port"]
     os.kill(tunnel_ssh_pid(laptop), signal.SIGKILL)
-    with pytest.raises(OSError), socket.socket() as thief:
-        thief.bind(("127.0.0.1", port))
+    check_held(port)
     seen = {laptop.ask().status_code}
 
     def answers() -> bool:
@@ -57,15 +46,15 @@ def test_a_killed_ssh_comes_back_by_itself_and_the_port_is_held_meanwhile(laptop
 
 def tunnel_ssh_pid(laptop: Laptop) -> int:
     """The ssh that the gateway keeps."""
-    config = str(laptop.state / "stacks/local/ssh_config").encode()
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (folder / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if words[0] == b"ssh" and config in words and b"-N" in words:
-            return int(folder.name)
-    raise AssertionError("no ssh keeps the tunnel")
+    found = processes(str(laptop.state / "stacks/local/ssh_config"))
+    [keeper] = [process for process in found if b"-N" in shown(process, "cmdline").split(b"\0")]
+    return int(keeper.name)
+
+
+def check_held(port: int) -> None:
+    """Nobody else can take the port."""
+    with pytest.raises(OSError), socket.socket() as thief:
+        thief.bind(("127.0.0.1", port))
 
 
 def test_a_reboot_is_survived_and_nobody_can_take_the_port(laptop: Laptop, repository: Path) -> None:
@@ -73,8 +62,7 @@ def test_a_reboot_is_survived_and_nobody_can_take_the_port(laptop: Laptop, repos
     port = laptop.outputs()["port"]
     laptop.cloud.json("POST", f"/linode/instances/{laptop.instances()[0]['id']}/reboot")
     wait_for(lambda: laptop.ask().status_code == 503)
-    with pytest.raises(OSError), socket.socket() as thief:
-        thief.bind(("127.0.0.1", port))
+    check_held(port)
     wait_for(lambda: laptop.ask().status_code == 200, seconds=120)
     assert laptop.on_box("cat /proc/sys/kernel/random/boot_id") != boot
 
@@ -154,7 +142,7 @@ def test_a_docker_that_does_not_start_is_named_with_its_last_words(laptop: Lapto
 
 
 def test_a_model_that_does_not_start_names_the_stage_and_its_last_words(laptop: Laptop, repository: Path) -> None:
-    with settings_put_back(laptop):
+    with laptop.settings_put_back():
         laptop.set(context="9000", force="true")  # more than the model was made for: vLLM refuses
         said = laptop.run("fab bootstrap").failed()
     assert "box/ready" in said or "box/vllm" in said
@@ -183,5 +171,5 @@ def box_public_key(laptop: Laptop) -> str:
     """The host key that answers now, as a scan shows it."""
     address = laptop.instances()[0]["ipv4"][0]
     words = ["ssh-keyscan", "-t", "ed25519", address]
-    shown = subprocess.run(words, capture_output=True, text=True, check=True).stdout
-    return " ".join(shown.split()[1:3])
+    scanned = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    return " ".join(scanned.split()[1:3])
