@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from playbooks.report import BOX, OnBox
 from stacks.errors import BoxError
 from stacks.ssh import Target, run
-from stacks.stages import GRAPH, unit
+from stacks.stages import GRAPH, GRAPH_UNITS, unit
 
 if TYPE_CHECKING:
     from stacks.bundle import File
@@ -32,9 +32,10 @@ ACTIVATE = {
     f"{UNITS}daybox-watchdog.timer": "systemctl restart daybox-watchdog.timer",
 }
 # Each stage is a oneshot: starting the target runs all that is not running. While a graph runs and nothing of it has
-# failed, it needs no push, and would only do again what it has done.
+# failed, it needs no push, and would only do again what it has done. NOTE: the jobs of stages only: the watchdog's look
+# every 20 s is a job, too, and taking it for the graph would start nothing and wait for ever.
 GO_ON = (
-    "if [ -z \"$(systemctl list-jobs --plain --no-legend 'daybox-*')\" ]"
+    f'if [ -z "$(systemctl list-jobs --plain --no-legend {shlex.join(GRAPH_UNITS)})" ]'
     " || [ -n \"$(systemctl list-units --failed --plain --no-legend 'daybox-*')\" ]; then "
     "systemctl reset-failed 'daybox-*' || true; "  # else a unit that failed often is not started again
     f"systemctl start --no-block {TARGET}; fi"

@@ -17,7 +17,7 @@ from typing import IO
 from playbooks.report import BOX, REACH_SECONDS, RETRY_SECONDS, OnBox, closed_to_us, is_silence
 from playbooks.stages import Event, parse
 from stacks.ssh import Target, remote, transport_error
-from stacks.stages import GRAPH, unit
+from stacks.stages import GRAPH_UNITS
 
 # Of a line of vLLM's log: `(EngineCore pid=20) INFO 11-21 02:23:26 [default_loader.py:501] Loading …`.
 LOG_HEAD = re.compile(r"^(\(.*? pid=\d+\) )?[A-Z]+ \S+ \S+ \[[^]]*\] ")
@@ -42,7 +42,7 @@ class Seen:
 
 def running_words() -> str:
     """Shell command that prints `@now STAGE WORD` for each stage that runs: what it says, or how far its files are."""
-    units = shlex.join(unit(stage.name) for stage in GRAPH)
+    units = shlex.join(GRAPH_UNITS)
     return (
         f"for unit in $(systemctl list-units --state=activating --plain --no-legend {units} | cut -d ' ' -f 1); do "
         "stage=${unit#daybox-} stage=${stage%.service}; case $stage in "

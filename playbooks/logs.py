@@ -10,7 +10,7 @@ from playbooks.command import command
 from stacks.box import box_target
 from stacks.errors import BoxError, UsageError
 from stacks.ssh import remote
-from stacks.stages import GRAPH, unit
+from stacks.stages import GRAPH_UNITS
 
 LINES = 200  # a screen or four; --follow goes on from there
 WATCHDOG = ("daybox-watchdog.service", "daybox-watchdog.timer")
@@ -27,7 +27,7 @@ def log_command(of: str, *, follow: bool = False, lines: int = LINES) -> str:
         return shlex.join(["docker", "logs", "--tail", str(lines), *(["--follow"] if follow else []), "vllm"]) + " 2>&1"
     if of not in SUBJECTS:
         raise UsageError(f"fab logs: {of!r} is no log", hint=f"choose from: {', '.join(SUBJECTS)}")
-    units = WATCHDOG if of == "watchdog" else tuple(unit(stage.name) for stage in GRAPH)
+    units = WATCHDOG if of == "watchdog" else GRAPH_UNITS
     return journal(units, lines=lines, follow=follow)
 
 

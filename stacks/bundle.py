@@ -10,7 +10,7 @@ from functools import cached_property
 
 from stacks.errors import ConfigError
 from stacks.settings import Settings
-from stacks.stages import GRAPH, Stage, unit
+from stacks.stages import GRAPH, GRAPH_UNITS, Stage, unit
 from templates import program, render
 from templates.comments import without_comments
 
@@ -57,7 +57,6 @@ class Bundle:
 
 def bundle_for(settings: Settings) -> Bundle:
     """All that a box of these settings gets, but limits and token: those come with arming."""
-    units = [unit(stage.name) for stage in GRAPH]
     graph = [unit_file(unit(stage.name), "stage.service.j2", stage=stage, units=needed(stage)) for stage in GRAPH]
     programs = [own_program(name) for name in dict.fromkeys(("apt", *(stage.program for stage in GRAPH)))]
     return Bundle(
@@ -65,7 +64,7 @@ def bundle_for(settings: Settings) -> Bundle:
             *watchdog_files(),
             *programs,
             *graph,
-            unit_file("daybox.target", "daybox.target.j2", units=units),
+            unit_file("daybox.target", "daybox.target.j2", units=GRAPH_UNITS),
             unit_file("daybox-seal.service", "seal.service.j2"),
             unit_file("docker.service.d/daybox.conf", "docker.conf.j2"),
             File(f"{HOME}/seal.nft", 0o644, written("seal.nft.j2", bridge=BRIDGE)),

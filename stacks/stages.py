@@ -47,3 +47,6 @@ def stage_named(name: str) -> Stage:
 def unit(name: str) -> str:
     """The systemd unit of a stage."""
     return f"daybox-{name}.service"
+
+
+GRAPH_UNITS = tuple(unit(stage.name) for stage in GRAPH)

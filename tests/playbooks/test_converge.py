@@ -139,13 +139,20 @@ def test_a_shell_can_read(words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("jobs", "failed", "started"),
-    [("", "", True), ("7 daybox-image.service start running", "", False), ("7 x start running", "daybox-driver", True)],
-    ids=["nothing runs", "the graph runs", "the graph runs and a stage has failed"],
+    ("job", "failed", "started"),
+    [
+        ("", "", True),
+        ("daybox-image.service", "", False),
+        ("daybox-image.service", "daybox-driver.service", True),
+        ("daybox-watchdog.service", "", True),
+    ],
+    ids=["nothing runs", "the graph runs", "the graph runs and a stage has failed", "only the watchdog looks"],
 )
-def test_the_graph_is_started_if(jobs: str, failed: str, started: bool, tmp_path: Path) -> None:
+def test_the_graph_is_started_if(job: str, failed: str, started: bool, tmp_path: Path) -> None:
+    """Asked of a systemctl that has one job, and names it if it is asked for it, by name or by pattern."""
     systemctl = tmp_path / "systemctl"
-    answers = f'case $1 in list-jobs) printf "{jobs}";; list-units) printf "{failed}";; esac'
+    named = f"for asked; do case '{job}' in $asked) echo '{job}';; esac; done"
+    answers = f"case $1 in list-jobs) {named};; list-units) printf '{failed}';; esac"
     systemctl.write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/said\n{answers}\n')
     systemctl.chmod(0o755)
     subprocess.run(["sh", "-ec", converge.GO_ON], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, check=True)
