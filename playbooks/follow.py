@@ -16,7 +16,7 @@ from typing import IO
 
 from playbooks.report import BOX, REACH_SECONDS, RETRY_SECONDS, OnBox, closed_to_us, is_silence
 from playbooks.stages import Event, parse
-from stacks.ssh import Target, remote, transport_error
+from stacks.ssh import Target, environment, remote, transport_error
 from stacks.stages import GRAPH_UNITS
 
 # Of a line of vLLM's log: `(EngineCore pid=20) INFO 11-21 02:23:26 [default_loader.py:501] Loading …`.
@@ -122,7 +122,9 @@ class Stream:
 
     def __enter__(self) -> "Stream":
         pipe = subprocess.PIPE
-        self._process = subprocess.Popen(self._words, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True)
+        self._process = subprocess.Popen(
+            self._words, env=environment(), stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True
+        )
         assert self._process.stdout and self._process.stderr
         self._readers = [
             threading.Thread(target=self._read, args=[self._process.stdout], daemon=True),

@@ -1,10 +1,8 @@
 """Starting the gateway's process, and waiting until its ssh is up."""
 
-import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 from playbooks.boxes import ROOT
@@ -17,13 +15,11 @@ from stacks.catalog import CLOUDS
 from stacks.errors import BoxError, ConfigError, NotReadyError
 from stacks.places import CACHE_VARIABLE, STATE_VARIABLE, cache_dir, state_dir, write_private
 from stacks.settings import named
-from stacks.ssh import PIN_HINT, Target, run
+from stacks.ssh import PIN_HINT, Target, environment, run
 
 BOX_PORT = 8000  # where the box publishes vLLM, on its loopback only
 OPEN_SECONDS = 40.0  # a box that reboots meanwhile is back by then
 LOOK_SECONDS = 0.05
-# What the gateway needs of the environment; the cloud's token reaches it another way.
-PASSED_VARIABLES = ("HOME", "PATH", "LANG", "TMPDIR")
 
 
 def read_vllm_key() -> str:
@@ -36,10 +32,9 @@ def start_words(stack: str) -> list[str]:
     return [sys.executable, "-m", "playbooks.gateway", "--stack", stack]
 
 
-def gateway_environment(inherited: Mapping[str, str]) -> dict[str, str]:
-    """What of `inherited` the gateway gets: no token, no key, no proxy; and where daybox keeps things, in full."""
-    passed = {name: inherited[name] for name in PASSED_VARIABLES if name in inherited}
-    return {**passed, STATE_VARIABLE: str(state_dir().resolve()), CACHE_VARIABLE: str(cache_dir().resolve())}
+def gateway_environment() -> dict[str, str]:
+    """What the gateway gets: no token, no key, no proxy, as ssh; and where daybox keeps things, in full."""
+    return {**environment(), STATE_VARIABLE: str(state_dir().resolve()), CACHE_VARIABLE: str(cache_dir().resolve())}
 
 
 def orders_for(box: Box, target: Target) -> Orders:
@@ -64,7 +59,7 @@ def start_gateway(box: Box, orders: Orders, folder: Path) -> None:
         process = subprocess.Popen(
             start_words(box.stack),
             cwd=ROOT,
-            env=gateway_environment(os.environ),
+            env=gateway_environment(),
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,

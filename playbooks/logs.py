@@ -9,7 +9,7 @@ from playbooks.boxes import STACK_HELP, find_box
 from playbooks.command import command
 from stacks.box import box_target
 from stacks.errors import BoxError, UsageError
-from stacks.ssh import remote
+from stacks.ssh import environment, remote
 from stacks.stages import GRAPH_UNITS
 
 LINES = 200  # a screen or four; --follow goes on from there
@@ -43,6 +43,6 @@ def logs(_c: Context, of: str, follow: bool = False, stack: str | None = None) -
     words = log_command(of, follow=follow)
     box = find_box(stack)
     target = box_target(box)
-    status = subprocess.run(remote(target, words), stdin=subprocess.DEVNULL, check=False).returncode
+    status = subprocess.run(remote(target, words), env=environment(), stdin=subprocess.DEVNULL, check=False).returncode
     if status:
         raise BoxError(f"box/{box.alias}: its log of {of} ended with {status}", hint="see `fab status`, `fab ssh`")

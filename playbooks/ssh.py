@@ -11,7 +11,7 @@ from playbooks.boxes import STACK_HELP, find_box
 from playbooks.command import command
 from playbooks.executor import words_after_dashes
 from stacks.box import box_target
-from stacks.ssh import Target, remote
+from stacks.ssh import Target, environment, remote
 from stacks.ssh import ssh as ssh_words
 
 
@@ -20,7 +20,7 @@ def ssh(_c: Context, stack: str | None = None) -> None:
     """Open a shell on the box, or run the command after --."""
     argv = shell_or_command(box_target(find_box(stack)), words_after_dashes(sys.argv))
     sys.stdout.flush()
-    os.execvp(argv[0], argv)  # ssh gets the terminal, the signals and the exit status
+    os.execvpe(argv[0], argv, environment())  # ssh gets the terminal, the signals and the exit status
 
 
 def shell_or_command(target: Target, words: Sequence[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -16,7 +16,9 @@ from stacks.account import Account, Instance, deploy_token
 from stacks.errors import CloudError, DayboxError, UsageError
 from stacks.keys import owner_id
 from stacks.lease import LEASE_TAG, OWNER_TAG, UNTIL_TAG, tagged, until_of
+from stacks.ledger import Entry
 from stacks.places import local_url
+from stacks.proof import ends_of_unlisted, left_of, may_land_for, with_lost_boxes
 
 if TYPE_CHECKING:
     from stacks.catalog import Cloud
@@ -57,7 +59,7 @@ class Look:
 @command(help=HELP)
 def sweep(_c: Context, stack: str | None = None, yes: bool = False, json: bool = False) -> None:
     """End boxes past their end, or --stack's: list, ask, delete, prove."""
-    accounts, faults = accounts_to_look_into(stack), list[str]()
+    accounts, faults = accounts_to_look_into(stack), not_asked(stack)
     owner = owner_id()
     looks = [tried(faults, look, account, owner, stack) or Look() for account in accounts]
     faults += [fault for one in looks for fault in one.faults]
@@ -123,18 +125,35 @@ def cloud_named(name: str) -> "Cloud":
     return named(CLOUDS, name)
 
 
-def check_user(api_url: str, user: str, stack: str | None) -> None:
-    """Raises CloudError if a lease that may have a box there was begun by another user than the token speaks for."""
-    for entry in ledger.open_entries(stack):
-        if entry.api_url == api_url:
-            ledger.check_same_user(entry, user)
+def not_asked(stack: str | None) -> list[str]:
+    """Which cloud may have boxes of this laptop's leases, and cannot be asked."""
+    if local_url() or not any(entry.cloud == LOCAL for entry in ledger.open_entries(stack)):
+        return []
+    return ["local cloud: it may have boxes, but is not running; source scripts/env local"]
+
+
+def check_lease(entry: Entry, account: Account, user: str, listed: Sequence[Instance]) -> None:
+    """Raises CloudError if a lease begun here leaves a doubt about the list: an empty page alone means nothing.
+
+    It was begun by another user than the token speaks for; or a box of it is neither listed nor known to be deleted;
+    or one was asked for a moment ago and may still appear.
+    """
+    ledger.check_same_user(entry, user)
+    ends_of_unlisted(with_lost_boxes(entry, account), account, listed)
+    if not left_of(entry, listed) and (seconds := may_land_for(entry)) > 0:
+        raise CloudError(
+            f"lease/{entry.lease}: a box was asked for and not seen; it may still appear",
+            hint=f"run this again in {seconds:.0f} s",
+        )
 
 
 def look(account: Account, owner: str, stack: str | None) -> Look:
     """The boxes of `account`, or of `stack` there, and which of them may be ended now, by the API's own clock."""
-    profile, faults = account.profile(), list[str]()
-    tried(faults, check_user, account.api_url, profile.user, stack)
-    rows = [row for row in strays(account.instances(), declared_ids=()) if stack in (None, stack_of(row))]
+    profile, listed, faults = account.profile(), account.instances(), list[str]()
+    for entry in ledger.open_entries(stack):
+        if entry.api_url == account.api_url:
+            tried(faults, check_lease, entry, account, profile.user, listed)
+    rows = [row for row in strays(listed, declared_ids=()) if stack in (None, stack_of(row))]
     ours = [row for row in rows if may_end(row, owner, stack, profile.now)]
     kept = [row for row in rows if row not in ours]
     return Look(

@@ -2,7 +2,6 @@
 
 import asyncio
 import ctypes
-import os
 import signal
 import sys
 import threading
@@ -15,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from playbooks.tunnel_files import CONTROL, SOCKET, Orders
+from stacks.ssh import environment
 
 PAUSES = (0.2, 0.5, 1.0, 2.0, 3.0)  # seconds before each new try: a killed ssh is back at once
 STEADY_SECONDS = 5.0  # an ssh that held so long was a good one: the next failure counts as the first again
@@ -25,8 +25,6 @@ WRONG_KEY = ("REMOTE HOST IDENTIFICATION HAS CHANGED", "Host key verification fa
 WRONG_KEY_WORD = "the box's host key is not the pinned one: somebody else answers at its address"
 DELETED_WORD = "the cloud has deleted the box"
 PR_SET_PDEATHSIG = 1  # Source: linux/prctl.h
-# ssh sees neither an agent nor a token nor the user's own settings.
-PASSED_VARIABLES = ("HOME", "PATH", "LANG", "TMPDIR")
 
 
 def ssh_words(orders: Orders) -> list[str]:
@@ -126,7 +124,7 @@ class Tunnel:
             stdout=DEVNULL,
             stderr=PIPE,
             cwd=self.folder,
-            env={name: os.environ[name] for name in PASSED_VARIABLES if name in os.environ},
+            env=environment(),
             preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )
         self.pid = process.pid

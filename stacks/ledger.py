@@ -4,8 +4,10 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 
 from stacks.errors import CloudError
+from stacks.lease import ISO_TIME
 from stacks.places import ledger_dir, write_private
 
 
@@ -38,6 +40,11 @@ class Entry:
     lived_seconds: float | None = None
     billed_hours: int | None = None
     usd: float | None = None
+
+
+def start_of(entry: Entry) -> datetime:
+    """When the lease began, UTC."""
+    return datetime.strptime(entry.started, ISO_TIME).replace(tzinfo=UTC)
 
 
 def write(entry: Entry) -> Entry:

@@ -4,63 +4,24 @@ Pulumi destroys it after the Instance and before Token and Firewall, so a failur
 again. It never deletes a box itself. Its class names and module path are a stored format: Pulumi's state names them.
 """
 
-import os
 import sys
 import time
 from dataclasses import MISSING, fields, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NoReturn
 
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
 from stacks import ledger
-from stacks.account import Account, Instance, deploy_token
-from stacks.errors import CloudError, DayboxError
-from stacks.lease import ISO_TIME, LEASE_TAG, tagged
-from stacks.ledger import Entry
+from stacks.account import Account, deploy_token
+from stacks.errors import DayboxError
+from stacks.lease import ISO_TIME
+from stacks.ledger import Entry, start_of
 from stacks.price import billed_hours, billed_usd
+from stacks.proof import may_land_for, prove_gone, with_lost_boxes
 
-# A create whose reply was lost may still appear in the list. The variable is set by tests only.
-LANDING_SECONDS = float(os.environ.get("DAYBOX_LANDING_SECONDS", "120"))
 ENTRY_KEYS = tuple(field.name for field in fields(Entry) if field.default is MISSING)  # known from the start
-
-
-def left_of(entry: Entry, listed: list[Instance]) -> list[Instance]:
-    """What the account still has of this lease: by lease tag, by id, or by label where no lease tag says otherwise.
-
-    By label only what carries no lease tag: the stack's next lease may have the label already.
-    """
-    return [
-        box
-        for box in listed
-        if tagged(box.tags, LEASE_TAG) == entry.lease
-        or box.id in entry.instance_ids
-        or (box.label == entry.label and tagged(box.tags, LEASE_TAG) is None)
-    ]
-
-
-def prove_gone(entry: Entry, account: Account) -> datetime:
-    """When the lease ended, by the account's own word. Raises CloudError if anything is left or not certain."""
-    if left := left_of(entry, account.instances()):
-        names = ", ".join(f"{box.id} ({box.label}, {box.status})" for box in left)
-        raise CloudError(
-            f"lease/{entry.lease}: still in the account and billing: {names}",
-            hint=f"`fab sweep --stack {entry.stack}` ends it; then destroy again",
-        )
-    ended = [account.deleted_at(instance_id) for instance_id in entry.instance_ids]
-    if None in ended:
-        ids = ", ".join(str(i) for i, end in zip(entry.instance_ids, ended, strict=True) if end is None)
-        raise CloudError(
-            f"lease/{entry.lease}: box {ids} is not listed, but no event says that it was deleted",
-            hint="look into the Cloud Manager, then run destroy again",
-        )
-    return max((end for end in ended if end), default=datetime.now(UTC))
-
-
-def start_of(entry: Entry) -> datetime:
-    """When the lease began, UTC."""
-    return datetime.strptime(entry.started, ISO_TIME).replace(tzinfo=UTC)
 
 
 def close(entry: Entry, ended: datetime) -> Entry:
@@ -113,8 +74,7 @@ class ReceiptProvider(ResourceProvider):
             entry = ledger.read(str(props["lease"])) or entry_of(props)
             account = Account(entry.api_url, deploy_token(props["cloud_token"]))
             ledger.check_same_user(entry, account.profile().user)
-            if entry.landed <= entry.intended:
-                entry = with_lost_boxes(entry, account)
+            entry = once_landed(entry, account)
             print(receipt_text(ledger.write(close(entry, prove_gone(entry, account)))), flush=True)
         except DayboxError as error:
             raise_in_one_line(error)
@@ -125,19 +85,12 @@ def entry_of(props: dict[str, Any]) -> Entry:
     return Entry(**{key: props[key] for key in ENTRY_KEYS})
 
 
-def with_lost_boxes(entry: Entry, account: Account) -> Entry:
-    """The entry, with the boxes that were created for it and never seen: their create's reply was lost.
-
-    A box was asked for and none seen since, and such a create may still land: so this looks only when the request is
-    two minutes old. What was created bills, also if it is gone by now.
-    """
-    started = start_of(entry)
-    wait = max(entry.intended, started.timestamp()) + LANDING_SECONDS - time.time()
-    if wait > 0:
+def once_landed(entry: Entry, account: Account) -> Entry:
+    """The entry with the boxes whose create's reply was lost, once every create that may still land has landed."""
+    if (wait := may_land_for(entry)) > 0:
         print(f"a box was asked for and not seen: waiting {wait:.0f} s for a create that may still land", flush=True)
         time.sleep(wait)
-    lost = account.created_since(entry.label, started)
-    return replace(entry, instance_ids=tuple(dict.fromkeys((*entry.instance_ids, *lost))))
+    return with_lost_boxes(entry, account)
 
 
 def raise_in_one_line(error: DayboxError) -> NoReturn:

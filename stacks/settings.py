@@ -23,6 +23,7 @@ KEYS = (
 OPTIONAL_KEYS = ("boxToken",)  # a secret has no default in Pulumi.yaml
 BOX_SIDE = "198.51.100.1"  # how a box of the local cloud reaches what is 127.0.0.1 here; see scripts/cloud/link.py
 FIRST_PORT, PORTS = 18_000, 1_000  # away from what developers usually run, below Linux's ephemeral ports
+IN_CLEAR = re.compile(r"http://127\.0\.0\.1(:[0-9]+)?/?")  # whole: 127.0.0.1.example.net is somebody's name
 MINUTES_PER = {"s": 1 / 60, "m": 1, "h": 60, "": 1}
 
 
@@ -212,7 +213,7 @@ def own_port(stack: str) -> int:
 
 def api_url(cloud: Cloud, text: str) -> str:
     """The API's address: the one set, else the cloud's own, else what the local cloud wrote down when it started."""
-    if text and not text.startswith(("https://", "http://127.0.0.1")):
+    if text and not (text.startswith("https://") or IN_CLEAR.fullmatch(text)):
         raise ValueError(f"{text!r} would carry the token in clear", "write https://…, or http://127.0.0.1:PORT")
     if text or cloud.api_url:
         return (text or cloud.api_url).rstrip("/")

@@ -4,6 +4,7 @@ One program for arming, bootstrap, tunnel, testinfra and `fab ssh`, so that ther
 connections accept any host key unless told otherwise, and a second implementation would need a second pin.
 """
 
+import os
 import shlex
 import subprocess
 from dataclasses import dataclass
@@ -15,6 +16,10 @@ from stacks.places import stack_dir, write_private
 CONNECT_SECONDS = 10  # a box that is up answers within one; a closed port is silent
 REACH_HINT = "see `fab status`; your address may have changed: compare it with sshFrom in the stack's file"
 PIN_HINT = "somebody else answers at this address: do not go on; `pulumi destroy` and rent anew"
+
+
+# ssh sees neither an agent nor a token; TERM is for a shell on the box.
+PASSED_VARIABLES = ("HOME", "PATH", "LANG", "TERM", "TMPDIR")
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,11 @@ def ssh(target: Target) -> list[str]:
     return ["ssh", "-F", str(target.config_file), target.alias]
 
 
+def environment() -> dict[str, str]:
+    """What ssh gets of our own environment."""
+    return {name: os.environ[name] for name in PASSED_VARIABLES if name in os.environ}
+
+
 def remote(target: Target, command: str) -> list[str]:
     """Arguments that run the shell text `command` on the box."""
     return [*ssh(target), "--", command]
@@ -99,7 +109,9 @@ def run(
     """
     data = stdin.encode() if isinstance(stdin, str) else (stdin or b"")
     try:
-        done = subprocess.run(remote(target, command), input=data, capture_output=True, timeout=timeout, check=False)
+        done = subprocess.run(
+            remote(target, command), env=environment(), input=data, capture_output=True, timeout=timeout, check=False
+        )
     except subprocess.TimeoutExpired:
         raise BoxError(
             f"box/{target.alias}: no answer within {timeout:.0f} s to: {shlex.split(command)[0]}", hint=REACH_HINT

@@ -1,21 +1,27 @@
 """The sweep: ends by the account's own list, and never another owner's before its end."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from invoke.exceptions import Exit
 
-from playbooks.sweep import accounts_to_look_into, check_user, look, may_end, not_ended, tried
+from playbooks.sweep import accounts_to_look_into, look, may_end, not_asked, not_ended, sweep, tried
 from stacks import ledger
 from stacks.account import Account, Instance
 from stacks.errors import CloudError
 from stacks.lease import Lease
+from stacks.ledger import Entry
+from stacks.places import cloud_dir, owner_file, write_private
+from stacks.proof import LANDING_SECONDS
 from tests.cloud import TOKEN, Cloud, start_cloud
 from tests.stacks.test_receipt import ENTRY
 
-NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+NOW = datetime.now(UTC)  # the local cloud has no other clock
 LATER, EARLIER = NOW + timedelta(hours=1), NOW - timedelta(hours=1)
 LEASE = Lease("20261121t080000z-ab12", "coder-32b", "me")
 
@@ -73,11 +79,60 @@ def test_a_token_of_another_user_than_the_lease_began_with_is_a_fault(
     """Its list is empty whatever bills in the other account."""
     monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
     ledger.write(replace(ENTRY, api_url=cloud.url, user="somebody-else"))
-    with pytest.raises(CloudError, match="was rented as somebody-else, but LINODE_TOKEN speaks for"):
-        check_user(cloud.url, "daybox", ENTRY.stack)
-    check_user(cloud.url, "daybox", "another-stack")
+    assert look(Account(cloud.url, TOKEN), "me", "another-stack").faults == ()
     [fault] = look(Account(cloud.url, TOKEN), "me", ENTRY.stack).faults
     assert "was rented as somebody-else" in fault
+
+
+@pytest.fixture
+def begun(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Entry]:
+    """A lease with one box, as this laptop's ledger has it, in a local cloud that runs."""
+    monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
+    write_private(owner_file(), "me\n")
+    write_private(cloud_dir() / "url", cloud.url)
+    made = cloud.create(ENTRY.label, tags=Lease(ENTRY.lease, ENTRY.stack, "me").tags_until(LATER))
+    yield ledger.write(
+        replace(ENTRY, cloud="local", user="daybox", api_url=cloud.url, instance_ids=(made["id"],), landed=1.0)
+    )
+    cloud.clear_faults()
+    for row in cloud.json("GET", "/linode/instances")["data"]:
+        cloud.call("DELETE", f"/linode/instances/{row['id']}")
+
+
+def swept(**options: Any) -> int:
+    """The exit status of `fab sweep`."""
+    try:
+        sweep.body(None, **options)
+    except Exit as ended:
+        return int(ended.code)
+    return 0
+
+
+def test_an_empty_page_is_not_taken_for_an_empty_account(cloud: Cloud, begun: Entry) -> None:
+    """Invariant 4: the box bills, whatever that list says."""
+    cloud.fault("empty-page", "GET", "^/v4/linode/instances$", times=None)
+    assert swept(stack=begun.stack, yes=True) == CloudError.exit_code
+    cloud.clear_faults()
+    assert swept(stack=begun.stack, yes=True) == 0
+    assert cloud.json("GET", "/linode/instances")["data"] == []
+    assert swept(stack=begun.stack, yes=True) == 0
+
+
+def test_a_box_that_was_asked_for_and_never_seen_is_a_fault_while_it_may_still_appear(begun: Entry) -> None:
+    unseen = replace(begun, lease="20261121t100000z-cd34", label="daybox-other", instance_ids=(), landed=0.0)
+    ledger.write(replace(unseen, stack="other", intended=time.time()))
+    assert swept(stack="other", yes=True) == CloudError.exit_code
+    ledger.write(replace(unseen, stack="other", intended=time.time() - LANDING_SECONDS - 1))
+    assert swept(stack="other", yes=True) == 0
+
+
+def test_what_bills_and_was_not_agreed_to_be_ended_is_no_success(begun: Entry) -> None:
+    assert swept(stack=begun.stack, json=True) == CloudError.exit_code
+
+
+def test_a_local_cloud_that_does_not_run_may_have_boxes(begun: Entry, monkeypatch: pytest.MonkeyPatch) -> None:
+    (cloud_dir() / "url").unlink()
+    assert not_asked(begun.stack) and not not_asked("another-stack")
 
 
 def test_a_stack_that_was_never_begun_here_is_looked_for_wherever_there_is_a_token(

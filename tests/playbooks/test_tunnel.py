@@ -24,7 +24,7 @@ from playbooks.tunnel_ssh import WRONG_KEY_WORD
 from playbooks.tunnel_status import open_tunnels, status_line, tunnel_row
 from stacks.box import Box
 from stacks.errors import BoxError, ModelError, UsageError
-from stacks.ssh import REACH_HINT, Target, prepare
+from stacks.ssh import REACH_HINT, Target, environment, prepare
 from tests.playbooks.fake_box import BOX_KEY, SERVED, FakeBox, LoopThread, free_port, serve
 from tests.playbooks.own_sshd import OwnSshd, descendants, own_sshd
 
@@ -300,10 +300,10 @@ def test_which_of_two_tunnels_to_close_must_be_said() -> None:
 def test_the_gateway_inherits_no_token_no_proxy_and_no_agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAYBOX_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("DAYBOX_CACHE", str(tmp_path / "cache"))
-    unwanted = {"LINODE_TOKEN": "t", "HTTP_PROXY": "x", "SSH_AUTH_SOCK": "a", "HF_TOKEN": "h"}
-    assert gateway_environment({"HOME": "/h", "PATH": "/p", **unwanted}) == {
-        "HOME": "/h",
-        "PATH": "/p",
+    for name in ("LINODE_TOKEN", "HTTP_PROXY", "SSH_AUTH_SOCK", "HF_TOKEN", "PULUMI_CONFIG_PASSPHRASE"):
+        monkeypatch.setenv(name, "planted")
+    assert "planted" not in gateway_environment().values()
+    assert gateway_environment() == environment() | {
         "DAYBOX_STATE": str(tmp_path / "state"),
         "DAYBOX_CACHE": str(tmp_path / "cache"),
     }

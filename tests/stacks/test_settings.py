@@ -81,6 +81,11 @@ def test_the_whole_world_and_nonsense_are_no_place_to_work_from(text: str) -> No
         networks(text)
 
 
+def test_an_unknown_plan_names_the_choices(raw: dict[str, str]) -> None:
+    said = faults(raw | {"plan": "g2-gpu-rtx9000"})
+    assert "stacks/coder-32b/plan: 'g2-gpu-rtx9000' is not in the catalog; choose from: g2-gpu-rtx4000a1-s" in said
+
+
 def test_a_model_that_cannot_fit_stops_before_anything_is_created(raw: dict[str, str]) -> None:
     assert "needs 27.7 GiB a card, g2-gpu-rtx4000a1-s gives 18.4" in faults(raw | {"plan": "g2-gpu-rtx4000a1-s"})
 
@@ -119,8 +124,9 @@ def test_a_box_reaches_a_loopback_api_from_its_own_side(raw: dict[str, str]) -> 
     assert (settings.api_url, settings.box_api_url) == ("http://127.0.0.1:8470", "http://198.51.100.1:8470")
 
 
-def test_an_api_elsewhere_must_be_encrypted_because_it_gets_the_token(raw: dict[str, str]) -> None:
-    assert "would carry the token in clear" in faults(raw | {"url": "http://api.example.net"})
+@pytest.mark.parametrize("host", ["example.net", "127.0.0.1.example.net", "127.0.0.1@example.net", "127.0.0.1:1@x.y"])
+def test_an_api_elsewhere_must_be_encrypted_because_it_gets_the_token(host: str, raw: dict[str, str]) -> None:
+    assert "would carry the token in clear" in faults(raw | {"url": f"http://{host}"})
 
 
 def test_a_box_token_never_shows_when_settings_are_printed(raw: dict[str, str]) -> None:

@@ -1,5 +1,6 @@
 """Invariant 8 on a box that is at work: no secret occurs outside its own 0600 file or ciphertext."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,18 @@ def test_what_keeps_the_tunnel_inherits_no_token(laptop: Laptop, repository: Pat
     keepers = [*processes("playbooks.gateway"), *processes(str(laptop.state / "stacks/local/ssh_config"))]
     assert len(keepers) >= 2
     assert not [keeper for keeper in keepers if holds(shown(keeper, "environ"), PLANTED.values())]
+
+
+@pytest.mark.parametrize("line", ["fab ssh -- true", "fab logs --of bootstrap", "fab bootstrap", "fab status"])
+def test_no_ssh_inherits_a_token(laptop: Laptop, repository: Path, tmp_path: Path, line: str) -> None:
+    """Each ssh tells its environment first, and then is ssh."""
+    wrapped = tmp_path / "ssh"
+    wrapped.write_text(f'#!/bin/sh\nenv -0 >>{tmp_path}/told\nexec {shutil.which("ssh")} "$@"\n')
+    wrapped.chmod(0o755)
+    laptop.run(f"export PATH={tmp_path}:$PATH; {line}").ok()
+    told = (tmp_path / "told").read_bytes()
+    assert b"HOME=" in told
+    assert not holds(told, PLANTED.values())
 
 
 def test_no_token_of_the_shell_is_written_down(laptop: Laptop, repository: Path) -> None:
