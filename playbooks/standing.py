@@ -9,7 +9,7 @@ from playbooks.report import Report
 from stacks.account import Instance, utc
 from stacks.box import Box
 from stacks.lease import ID_TIME, ISO_TIME, LEASE_TAG, OWNER_TAG, STACK_TAG, TAG, box_label, tagged, until_of
-from stacks.price import billed_hours, billed_usd
+from stacks.price import Price, billed_hours, billed_usd
 
 State = Literal["up", "down", "gone", "unknown"]
 
@@ -18,7 +18,8 @@ State = Literal["up", "down", "gone", "unknown"]
 class Standing:
     """One stack's box, or one box that no state knows.
 
-    held: whether Pulumi's state holds the box. usd_per_hour: None if unknown. since, until: of its life, UTC.
+    held: whether Pulumi's state holds the box. usd_per_hour: None if unknown; price_source: whose word that is, of
+    which day. since, until: of its life, UTC.
     dies_at: the hard end of its lease, `YYYY-MM-DDTHH:MM:SSZ`.
     word: what a reader should know beside the figures, and why something is unknown.
     """
@@ -32,6 +33,7 @@ class Standing:
     plan: str | None = None
     region: str | None = None
     usd_per_hour: float | None = None
+    price_source: str | None = None
     since: datetime | None = None
     until: datetime | None = None
     dies_at: str | None = None
@@ -57,6 +59,7 @@ class Standing:
             "age_hours": None if lived is None else round(lived / 3600, 3),
             "billed_hours": None if lived is None else billed_hours(lived),
             "usd": None if lived is None else billed_usd(lived, self.usd_per_hour),
+            "price": {"usd_per_hour": self.usd_per_hour, "source": self.price_source},
             "idle_minutes": watchdog.idle_minutes if watchdog else None,
             "dies_at": self.dies_at,
             "next_end": {"at": iso(watchdog.dies_at), "why": watchdog.why} if watchdog and watchdog.dies_at else None,
@@ -84,6 +87,7 @@ def declared(box: Box, state: State, *, word: str = "", until: datetime | None =
         plan=box.plan,
         region=box.region,
         usd_per_hour=box.usd_per_hour,
+        price_source=box.price_source,
         since=None if state == "gone" and until is None else lease_start(box.lease),
         until=until,
         dies_at=box.dies_at,
@@ -91,7 +95,7 @@ def declared(box: Box, state: State, *, word: str = "", until: datetime | None =
     )
 
 
-def listed_only(instance: Instance, *, held: bool, usd_per_hour: float | None, owner: str) -> Standing:
+def listed_only(instance: Instance, *, held: bool, price: Price | None, owner: str) -> Standing:
     """The standing of a box that the account lists and no stack declares: its `up` was killed, or failed, or it was
     rented by another than `owner`."""
     stack = stack_of(instance) or "?"
@@ -107,7 +111,8 @@ def listed_only(instance: Instance, *, held: bool, usd_per_hour: float | None, o
         address=instance.address,
         plan=instance.plan,
         region=instance.region,
-        usd_per_hour=usd_per_hour,
+        usd_per_hour=price.usd_per_hour if price else None,
+        price_source=price.source if price else None,
         since=utc(instance.created),
         dies_at=until.strftime(ISO_TIME) if until else None,
         word=ours if rented_by in (owner, None) else f"it bills, and owner {rented_by} rented it: ask them",

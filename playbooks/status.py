@@ -18,6 +18,7 @@ from stacks.account import Account, Instance, deploy_token
 from stacks.box import Box, box_target
 from stacks.errors import CloudError, DayboxError, UsageError
 from stacks.places import owner_file
+from stacks.price import Price, live_price
 
 SSH_SECONDS = 6.0  # a box that answers does so within one; the others must not hold up the table
 SIDE_BY_SIDE = 16  # all of it is waiting for others
@@ -175,7 +176,9 @@ def with_report(standing: Standing, box: Box) -> Standing:
     except DayboxError as error:
         return replace(standing, word=sentence(standing.word, error.fact))
     if report is None:
-        return replace(standing, word=f"it has no bundle yet: fab bootstrap --stack {box.stack}")
+        return replace(
+            standing, word=sentence(standing.word, f"it has no bundle yet: fab bootstrap --stack {box.stack}")
+        )
     unarmed = not report.watchdog.armed and report.watchdog.why
     return replace(standing, report=report, word=sentence(standing.word, f"not armed: {unarmed}" if unarmed else ""))
 
@@ -199,7 +202,7 @@ def unknown_to(stacks: Iterable[Known], found: Listing) -> list[Standing]:
     rows = strays(found.listed, [one.box.instance_id for one in stacks if one.box])
     held = {instance_id for one in stacks if rows and one.resources for instance_id in held_by_state(one.stack)}
     owner = owner_file().read_text().strip() if owner_file().is_file() else ""
-    return [listed_only(row, held=row.id in held, usd_per_hour=price(row, found.account), owner=owner) for row in rows]
+    return [listed_only(row, held=row.id in held, price=price(row, found.account), owner=owner) for row in rows]
 
 
 def held_by_state(stack: str) -> list[int]:
@@ -213,14 +216,14 @@ def held_by_state(stack: str) -> list[int]:
         return []
 
 
-def price(row: Instance, account: Account) -> float | None:
-    """USD per hour of a box that no stack declares: as agreed when it was rented, else the live price, else unknown."""
+def price(row: Instance, account: Account) -> Price | None:
+    """Of a box that no stack declares: as agreed when it was rented, else the live one, else unknown."""
     from stacks import ledger
     from stacks.lease import LEASE_TAG, tagged
 
     if entry := ledger.read(tagged(row.tags, LEASE_TAG) or ""):
-        return entry.usd_per_hour
+        return Price(entry.usd_per_hour, entry.price_source)
     try:
-        return account.usd_per_hour(row.plan, row.region)
+        return live_price(account, row.plan, row.region, datetime.now(UTC))
     except CloudError:
         return None

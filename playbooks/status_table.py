@@ -78,6 +78,8 @@ def show(rows: Sequence[Mapping[str, Any]], now: datetime, out: "Console") -> No
         texts[1].stylize(STYLES[row["state"]])
         table.add_row(*texts)
     out.print(table)
+    if sources := {row["price"]["source"] for row in rows} - {None}:
+        out.print(f"prices: {', '.join(sorted(sources))}", markup=False, soft_wrap=True)
     for row in rows:
         if row["word"]:
             out.print(f"{row['stack']}: {row['word']}", markup=False, soft_wrap=True)

@@ -12,6 +12,7 @@ from playbooks.gateway_process import fetch_key, orders_for, start_gateway, wait
 from playbooks.keys import client_key
 from playbooks.port import check_port
 from playbooks.report import is_silence, read_report
+from playbooks.stage_table import record_file
 from playbooks.tunnel_files import (
     Orders,
     box_key_file,
@@ -103,14 +104,14 @@ def is_ended(port: int) -> bool:
 
 
 def ensure_ready(box: Box, target: Target) -> None:
-    """Make the box ready, unless it says it is."""
+    """Make the box ready, unless it says it is and its way there was shown."""
     try:
         report = read_report(target)
     except BoxError as error:
         if not is_silence(error):
             raise
         report = None  # it boots: following it is what make_ready does
-    if report is None or not report.ready:
+    if report is None or not report.ready or not record_file(box).is_file():
         from playbooks.bootstrap import make_ready  # bootstrap loads templates, which an open tunnel needs not
 
         make_ready(box)

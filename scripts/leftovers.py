@@ -1,10 +1,13 @@
 """Is anything left of a box on this machine or in the account? Asked of kernel and API, not of our own notes."""
 
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from stacks.account import Account
@@ -14,6 +17,8 @@ from stacks.lease import TAG
 from stacks.ledger import entries
 from stacks.places import cloud_dir, local_url, state_dir
 from stacks.settings import named, own_port
+
+HELPERS = ("pulumi.dynamic", "pulumi-language-", "pulumi-resource-")  # of Pulumi; a killed one leaves them running
 
 
 def in_account(account: Account) -> list[str]:
@@ -26,8 +31,15 @@ def in_account(account: Account) -> list[str]:
 
 def processes(stack: str) -> list[str]:
     """Processes of this state: the local cloud and its boxes, the stack's tunnel and gateway, Pulumi's own helpers."""
-    programs = ("scripts.cloud", f"playbooks.gateway --stack {stack}", "pulumi.dynamic")
-    left = []
+    programs = ("scripts.cloud", f"playbooks.gateway --stack {stack}", *HELPERS)
+    places = (str(cloud_dir()), f"{state_dir()}/stacks/{stack}/")
+    found = running(programs, places)
+    return [f"process {pid}: {words[:120]}" for pid, words in found.items()]
+
+
+def running(programs: Sequence[str], places: Sequence[str] = ()) -> dict[int, str]:
+    """pid -> command line of every process of this state that runs one of `programs`, or that names one of `places`."""
+    found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             words = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
@@ -35,10 +47,16 @@ def processes(stack: str) -> list[str]:
         except OSError:
             continue  # it ended while we looked
         of_state = f"DAYBOX_STATE={state_dir()}\0".encode() in surroundings
-        ours = of_state and any(program in words for program in programs)
-        if ours or str(cloud_dir()) in words or f"{state_dir()}/stacks/{stack}/" in words:
-            left.append(f"process {folder.name}: {words[:120]}")
-    return left
+        if (of_state and any(name in words for name in programs)) or any(place in words for place in places):
+            found[int(folder.name)] = words
+    return found
+
+
+def end_helpers() -> None:
+    """End what a killed Pulumi leaves behind: its helpers wait for good, with its environment."""
+    for pid in running(HELPERS):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def mounts() -> list[str]:
@@ -64,22 +82,32 @@ def ports(numbers: list[int]) -> list[str]:
     return left
 
 
-def prove_nothing_left(environment: Mapping[str, str], stack: str) -> None:
-    """Ask the account, stop the cloud, ask the kernel; print the answers. Raises CloudError naming what is left."""
-    local = named(CLOUDS, "local")
-    url = local_url()
+def on_this_machine(stack: str, url: str) -> dict[str, list[str]]:
+    """Question -> what the kernel has of the stack, and of the local cloud that was at `url`, if there was one."""
     ids = [number for entry in entries() for number in entry.instance_ids]
-    asked = {"the API lists": in_account(Account(url, local.token))}
-    subprocess.run(
-        [sys.executable, "-m", "scripts.cloud", "stop"], env=dict(environment), check=True, stdout=subprocess.DEVNULL
-    )
-    asked |= {
+    cloud_port = url.rpartition(":")[2]
+    return {
         "processes": processes(stack),
         "mounts": mounts(),
         "network links": links(ids),
-        "ports": ports([int(url.rpartition(":")[2]), own_port(stack)]),
+        "ports": ports([own_port(stack), *([int(cloud_port)] if cloud_port else [])]),
     }
+
+
+def show(asked: Mapping[str, list[str]]) -> None:
+    """Print each question with its answers."""
     for question, left in asked.items():
-        print(f"  {question}: {'; '.join(left) or 'nothing'}")
+        print(f"  {question}: {'; '.join(left) or 'nothing'}", flush=True)
+
+
+def prove_nothing_left(environment: Mapping[str, str], stack: str) -> None:
+    """Ask the account, stop the cloud, ask the kernel; print the answers. Raises CloudError naming what is left."""
+    url = local_url()
+    asked = {"the API lists": in_account(Account(url, named(CLOUDS, "local").token))}
+    subprocess.run(
+        [sys.executable, "-m", "scripts.cloud", "stop"], env=dict(environment), check=True, stdout=subprocess.DEVNULL
+    )
+    asked |= on_this_machine(stack, url)
+    show(asked)
     if found := [thing for things in asked.values() for thing in things]:
         raise CloudError(f"still there: {'; '.join(found)}", hint="scripts/cloud/stop --boxes, then fab status")

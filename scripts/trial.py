@@ -17,11 +17,13 @@ import yaml
 from scripts import environment, leftovers
 from stacks import catalog
 from stacks.errors import DayboxError
+from stacks.places import local_url
 from stacks.price import billed_hours, billed_usd
 from stacks.settings import named
 
 ROOT = Path(__file__).resolve().parent.parent
 STACK, COMPARED = "local", "coder-30b"
+TAIL = 600  # characters of what a failed command said
 ASK = "add a function add(a, b) that returns the sum"
 CALC = "def sub(a, b):\n    return a - b\n"
 FAB = ("fab", "--search-root", str(ROOT))
@@ -108,14 +110,17 @@ def clean_up(trial: Trial) -> None:
     """After a failure or Ctrl-C: end everything that was begun, whatever state it is in, and say what was done."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second one must not cut off what gives the box back
     print("\ncleaning up; it may take two minutes", flush=True)
-    stop = (sys.executable, "-m", "scripts.cloud", "stop", "--boxes")
+    url, stop = local_url(), (sys.executable, "-m", "scripts.cloud", "stop", "--boxes")
     # Without an environment there was no `up` yet, but the local cloud may have been started.
     for words in ((*FAB, "tunnel.close"), CANCEL, DESTROY, stop) if trial.environment else (stop,):
         own = dict(trial.environment) or None
         done = subprocess.run(
             words, env=own, cwd=ROOT, capture_output=True, text=True, check=False, start_new_session=True
         )
-        print(f"  {shown(words)}: {'done' if done.returncode == 0 else done.stderr.strip()[-300:]}", flush=True)
+        said = (done.stdout + done.stderr).strip()[-TAIL:]  # Pulumi says on stdout why it failed
+        print(f"  {shown(words)}: {'done' if done.returncode == 0 else said}", flush=True)
+    leftovers.end_helpers()
+    leftovers.show(leftovers.on_this_machine(STACK, url))
 
 
 def money(lived_seconds: float) -> str:

@@ -50,7 +50,7 @@ def lot_of(settings: Settings) -> Lot:
     first_key = first_host_key(settings.stack, fresh=known is None)
     data = as_base64(user_data(bundle, *first_key))
     price = agreed_price(settings, known) or price_of(settings, account, profile.now)
-    ends = hard_end(settings, lease, price)
+    ends = hard_end(settings, lease, price, profile.now)
     entry = entry_for(settings, lease, price, ends, profile.user)
     return Lot(settings, lease, entry, ends, mint_token, bundle, first_host_key=first_key[1], user_data=data)
 
@@ -70,8 +70,11 @@ def agreed_price(settings: Settings, known: Entry | None) -> Price | None:
     return Price(known.usd_per_hour, known.price_source)
 
 
-def hard_end(settings: Settings, lease: Lease, price: Price) -> datetime:
-    """When the box dies whatever happens: its lifetime, or the last hour the budget covers."""
+def hard_end(settings: Settings, lease: Lease, price: Price, now: datetime) -> datetime:
+    """When the box dies whatever happens: its lifetime, or the last hour the budget covers.
+
+    Raises ConfigError if the budget covers no hour, or if that moment has passed: no token can be made for it.
+    """
     affordable = affordable_minutes(settings.budget_usd, price.usd_per_hour)
     if affordable <= 0:
         raise ConfigError(
@@ -79,7 +82,13 @@ def hard_end(settings: Settings, lease: Lease, price: Price) -> datetime:
             f"of {settings.plan.name} at ${price.usd_per_hour:.2f} ({price.source})",
             hint="raise the budget or take a cheaper plan",
         )
-    return lease.start + timedelta(minutes=min(settings.max_lifetime_minutes, affordable))
+    ends = lease.start + timedelta(minutes=min(settings.max_lifetime_minutes, affordable))
+    if ends <= now:
+        raise ConfigError(
+            f"stacks/{settings.stack}/maxLifetimeMinutes: the box would have ended at {ends:%Y-%m-%d %H:%M} UTC",
+            hint=f"raise it (or budgetUsd), or give the box back: pulumi destroy -s {settings.stack}",
+        )
+    return ends
 
 
 def entry_for(settings: Settings, lease: Lease, price: Price, ends: datetime, user: str) -> Entry:

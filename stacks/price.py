@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 from stacks import catalog
 from stacks.account import Account
@@ -21,10 +22,14 @@ class Price:
 
 def price_of(settings: Settings, account: Account, now: datetime) -> Price:
     """The live price of the stack's plan, else the catalog's, labelled as such with its date."""
-    live = account.usd_per_hour(settings.plan.name, settings.region)
-    if live is not None:
-        return Price(live, f"{settings.cloud.name} API {now.astimezone(UTC):%Y-%m-%d}")
-    return Price(settings.plan.usd_per_hour, f"daybox catalog {catalog.PRICES_READ}: the API gave none")
+    live = live_price(account, settings.plan.name, settings.region, now)
+    return live or Price(settings.plan.usd_per_hour, f"daybox catalog {catalog.PRICES_READ}: the API gave none")
+
+
+def live_price(account: Account, plan: str, region: str, now: datetime) -> Price | None:
+    """What the API asks for `plan` now, its source as `api.linode.com 2026-11-25`; None if it gives no price."""
+    usd = account.usd_per_hour(plan, region)
+    return None if usd is None else Price(usd, f"{urlsplit(account.api_url).netloc} {now.astimezone(UTC):%Y-%m-%d}")
 
 
 def billed_hours(lived_seconds: float) -> int:

@@ -63,9 +63,17 @@ def act(lane: Lane) -> None:
     line = install_line(need.package for need in needs)
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         what = ", ".join(f"{need.program} ({need.why})" for need in needs)
-        raise SetupError(f"packages: not here: {what}", hint=f"type: {line}, or what your system has for it")
+        raise SetupError(
+            f"packages: not here: {what}", hint=f"type: {line}, or what your system has for it" + otherwise(needs)
+        )
     lane.run("apt-get", "update", "-q", env=QUIET)
     lane.run(*line.removeprefix("sudo ").split(), env=QUIET)
+
+
+def otherwise(needs: Iterable[Need]) -> str:
+    """Another way for those who cannot have what only a local box needs."""
+    only_a_box = all(need.jobs == WITH_A_BOX for need in needs)
+    return "; the Linode stacks do not need it: scripts/setup laptop" if only_a_box else ""
 
 
 # No questions, and wait for another apt rather than fail beside it.

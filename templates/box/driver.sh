@@ -9,14 +9,17 @@ boot=$(cat /proc/sys/kernel/random/boot_id)
 
 # A container's /sys may have no PCI bus at all: that is no GPU, too.
 has_gpu() { cat "$root"/sys/bus/pci/devices/*/vendor 2>/dev/null | grep -qx 0x10de; }
+# CUDA 13, which vLLM's image is built with, needs R580 or newer; Debian 13's own packages may be older.
 runs() { modprobe nvidia && modprobe nvidia-uvm && nvidia-smi -L; }
 end() {
-    nvidia-smi --query-gpu=driver_version,name --format=csv,noheader | sed 's/^/@word /'
-    exit
+    found=$(nvidia-smi --query-gpu=driver_version,name --format=csv,noheader)
+    echo "@word $found"
+    [ "${found%%.*}" -lt 580 ] || exit 0
+    echo "driver $found is too old for vLLM's image"
+    exit 1
 }
 
 install_ubuntu() {
-    # CUDA 13, which vLLM's image is built with, needs R580 or newer.
     # Prebuilt for the kernel that runs; else built here for it; else prebuilt for the newest, which then needs a boot.
     server=580-server-open
     set -- nvidia-headless-no-dkms-$server nvidia-utils-580-server

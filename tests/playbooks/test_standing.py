@@ -8,6 +8,7 @@ import pytest
 from playbooks.report import Report, WatchdogReport
 from playbooks.standing import Standing, declared, lease_start, listed_only, merged, stack_of, strays
 from stacks.account import Instance
+from stacks.price import Price
 from tests.playbooks.pretend_box import BOX
 
 NOW = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)  # 2.5 h into the lease of BOX
@@ -32,6 +33,7 @@ def test_the_row_of_a_box_that_is_up_has_every_figure() -> None:
         "age_hours": 2.5,
         "billed_hours": 3,
         "usd": 0.3,
+        "price": {"usd_per_hour": 0.1, "source": "127.0.0.1:9 2026-11-21"},
         "idle_minutes": 1.25,
         "dies_at": "2026-11-21T18:00:00Z",
         "next_end": {"at": "2026-11-18T11:06:40Z", "why": "the lease has ended"},
@@ -68,7 +70,7 @@ def test_what_a_box_cost_that_went_nobody_knows_when_is_unknown() -> None:
 
 
 def test_a_box_that_no_state_knows_is_named_with_how_to_end_it() -> None:
-    row = listed_only(STRAY, held=False, usd_per_hour=1.05, owner="me").row(NOW)
+    row = listed_only(STRAY, held=False, price=Price(1.05, "api.linode.com 2026-11-21"), owner="me").row(NOW)
     assert (row["stack"], row["state"], row["held"], row["lease"]) == ("coder-7b", "up", False, "20261121t100000z-beef")
     assert (row["billed_hours"], row["usd"], row["dies_at"]) == (1, 1.05, "2026-11-21T20:00:00Z")
     assert row["word"] == (
@@ -77,18 +79,18 @@ def test_a_box_that_no_state_knows_is_named_with_how_to_end_it() -> None:
 
 
 def test_a_box_of_an_unfinished_up_that_the_state_holds_is_ended_by_destroy() -> None:
-    word = listed_only(STRAY, held=True, usd_per_hour=None, owner="me").word
+    word = listed_only(STRAY, held=True, price=None, owner="me").word
     assert word == "it bills, and its `up` did not finish: `pulumi destroy -s coder-7b` ends it"
 
 
 def test_another_owners_box_is_not_called_half_made() -> None:
     theirs = stray(tags=(*TAGS, "daybox-owner-somebody"))
-    word = listed_only(theirs, held=False, usd_per_hour=None, owner="me").word
+    word = listed_only(theirs, held=False, price=None, owner="me").word
     assert word == "it bills, and owner somebody rented it: ask them"
 
 
 def test_a_box_that_was_never_armed_has_no_known_end() -> None:
-    assert listed_only(stray(tags=TAGS[:2]), held=False, usd_per_hour=None, owner="me").row(NOW)["dies_at"] is None
+    assert listed_only(stray(tags=TAGS[:2]), held=False, price=None, owner="me").row(NOW)["dies_at"] is None
 
 
 @pytest.mark.parametrize(
@@ -118,7 +120,7 @@ def test_a_stray_is_known_by_tag_or_label(instance: Instance) -> None:
 
 
 def test_a_killed_up_is_shown_by_its_box_and_not_as_down() -> None:
-    found = listed_only(STRAY, held=False, usd_per_hour=None, owner="me")
+    found = listed_only(STRAY, held=False, price=None, owner="me")
     assert merged([Standing("coder-7b", "down"), Standing("local", "down")], [found]) == [
         found,
         Standing("local", "down"),
@@ -127,7 +129,7 @@ def test_a_killed_up_is_shown_by_its_box_and_not_as_down() -> None:
 
 def test_a_second_box_beside_the_declared_one_is_shown_beside_it() -> None:
     own = declared(BOX, "up")
-    other = listed_only(stray(tags=("daybox-stack-local",)), held=False, usd_per_hour=None, owner="me")
+    other = listed_only(stray(tags=("daybox-stack-local",)), held=False, price=None, owner="me")
     assert merged([own], [other]) == [other, own]
 
 

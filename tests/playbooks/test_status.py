@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -118,6 +119,13 @@ def test_a_box_without_a_bundle_says_what_to_do(laptop: Laptop) -> None:
     assert only(laptop).word == "it has no bundle yet: fab bootstrap --stack local"
 
 
+def test_why_it_is_unknown_stands_beside_what_it_lacks(laptop: Laptop) -> None:
+    laptop.has("local", laptop.box("local", 7))
+    laptop.answer = None
+    said = only(laptop).word
+    assert "no event says that it was deleted" in said and "it has no bundle yet" in said
+
+
 def test_a_box_that_deleted_itself_is_gone_and_cost_what_it_lived(laptop: Laptop) -> None:
     box = laptop.box("local", rented(laptop))
     laptop.cloud.call("DELETE", f"/linode/instances/{box.instance_id}")
@@ -216,6 +224,7 @@ def test_the_box_of_a_killed_up_is_shown_by_its_tag(laptop: Laptop) -> None:
     found = only(laptop)
     assert (found.stack, found.state, found.held, found.instance_id) == ("local", "up", False, instance_id)
     assert found.usd_per_hour == 0.1  # the live price of its plan
+    assert found.price_source == f"{laptop.cloud.url.removeprefix('http://')} {datetime.now(UTC):%Y-%m-%d}"
 
 
 def test_a_killed_ups_price_is_the_one_it_was_rented_at(laptop: Laptop) -> None:

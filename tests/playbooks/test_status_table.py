@@ -66,6 +66,14 @@ def test_words_stand_below_the_table() -> None:
     assert last == "coder-7b: cloud: [x] says 503"
 
 
+def test_every_price_has_its_source_and_date() -> None:
+    assert shown(UP, UP).splitlines()[-1] == "prices: 127.0.0.1:9 2026-11-21"
+
+
+def test_where_nothing_costs_anything_no_price_is_named() -> None:
+    assert "prices" not in shown(Standing("coder-7b", "down"))
+
+
 def test_without_a_stack_the_way_to_one_is_told() -> None:
     assert shown() == "no stack yet: source scripts/env\n"
 

@@ -18,6 +18,7 @@ from playbooks.endpoint import Endpoint
 from playbooks.gateway_process import gateway_environment, orders_for, start_words
 from playbooks.keys import client_key
 from playbooks.report import Report, WatchdogReport
+from playbooks.stage_table import keep, record_file
 from playbooks.tunnel import close_for, open_for, tunnel_meant
 from playbooks.tunnel_files import Orders, box_key_file, living_pid, read_orders, tunnel_dir
 from playbooks.tunnel_ssh import WRONG_KEY_WORD
@@ -102,8 +103,10 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
             return prepare(Target(box.stack, box.address, box.alias, Path(box.login_key), keys, sshd.port))
 
         monkeypatch.setattr(tunnel, "box_target", target_of)
+        box = a_box(free_port(), sshd)
+        keep(box, [])  # its way to ready was shown
         try:
-            yield World(a_box(free_port(), sshd), sshd, vllm)
+            yield World(box, sshd, vllm)
         finally:
             close_for("s")
     thread.call(stop())
@@ -174,10 +177,45 @@ def test_a_changed_host_key_ends_the_tunnel_with_a_word_and_keeps_the_port(world
         open_for(world.box)
 
 
+PROMPT = "the planted prompt"
+
+
+def prompt_status(world: World) -> int:
+    """HTTP status of one more prompt."""
+    body = {"model": SERVED, "messages": [{"role": "user", "content": PROMPT}]}
+    return world.endpoint.ask("/v1/chat/completions", body)[0]
+
+
+def test_a_prompt_sent_while_the_tunnel_is_down_reaches_nobody_also_not_later(world: World) -> None:
+    """Invariant 9."""
+    open_for(world.box)
+    world.sshd.stop()
+    assert within(PATIENCE, lambda: not tunnel_row("s")["alive"])
+    assert prompt_status(world) == 503
+    world.sshd.start()
+    assert within(PATIENCE, lambda: bool(tunnel_row("s")["alive"]))
+    assert PROMPT not in json.dumps(world.vllm.asked)
+    assert (prompt_status(world), PROMPT in json.dumps(world.vllm.asked)) == (200, True)
+
+
+def test_a_prompt_never_reaches_who_answers_with_another_host_key(world: World) -> None:
+    """Invariant 9; behind that other key there is a vLLM, too."""
+    open_for(world.box)
+    world.sshd.stop()
+    world.sshd.new_host_key()
+    world.sshd.start()
+    statuses = [prompt_status(world)]
+    assert within(PATIENCE, lambda: tunnel_row("s")["word"] == WRONG_KEY_WORD)
+    assert {*statuses, prompt_status(world)} == {503}
+    assert PROMPT not in json.dumps(world.vllm.asked)
+
+
 def test_a_new_lease_replaces_the_gateway_of_the_old_one(world: World) -> None:
     open_for(world.box)
     old = world.gateway_pid()
-    open_for(replace(world.box, lease="lease-2"))
+    new = replace(world.box, lease="lease-2")
+    keep(new, [])
+    open_for(new)
     assert world.gateway_pid() != old
     assert tunnel_row("s")["lease"] == "lease-2"
 
@@ -233,6 +271,16 @@ def silent(target: Target) -> Report:
 def test_a_box_that_is_still_booting_is_followed_until_ready(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Box] = []
     monkeypatch.setattr(tunnel, "read_report", silent)
+    monkeypatch.setattr(bootstrap, "make_ready", made.append)
+    open_for(world.box)
+    assert made == [world.box]
+
+
+def test_the_way_of_a_box_that_became_ready_by_itself_is_shown_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Box] = []
+    record_file(world.box).unlink()
     monkeypatch.setattr(bootstrap, "make_ready", made.append)
     open_for(world.box)
     assert made == [world.box]

@@ -17,7 +17,7 @@ VALUES: dict[str, Any] = {
     "region": "us-ord",
     "plan": "g2-gpu-rtx4000a2-s",
     "usd_per_hour": 1.05,
-    "price_source": "linode API 2026-11-21",
+    "price_source": "api.linode.com 2026-11-21",
     "model": "qwen2.5-coder-32b",
     "served_name": "daybox-qwen2.5-coder-32b",
     "port": 18123,

@@ -23,7 +23,7 @@ ENTRY = Entry(
     plan="g2-gpu-rtx4000a2-s",
     region="us-ord",
     usd_per_hour=1.05,
-    price_source="linode API 2026-11-21",
+    price_source="api.linode.com 2026-11-21",
     started="2026-11-21T09:00:00Z",
     dies_at="2026-11-21T19:00:00Z",
     instance_ids=(7,),
@@ -47,7 +47,7 @@ def test_a_lease_without_a_box_costs_nothing() -> None:
 
 def test_the_receipt_says_what_it_cost_and_where_the_price_is_from() -> None:
     text = receipt_text(close(ENTRY, START + timedelta(minutes=65)))
-    assert "1.08 h lived, 2 h billed, $2.10 at $1.05/h (linode API 2026-11-21)" in text
+    assert "1.08 h lived, 2 h billed, $2.10 at $1.05/h (api.linode.com 2026-11-21)" in text
 
 
 def test_the_ledger_gives_back_what_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

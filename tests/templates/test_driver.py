@@ -53,6 +53,13 @@ def test_a_driver_that_runs_is_left_alone(gpu: OnBox) -> None:
     assert installs(gpu) == []
 
 
+def test_a_driver_too_old_for_the_image_is_a_failure_here_and_not_a_riddle_in_vllm(gpu: OnBox) -> None:
+    gpu.command("nvidia-smi", 'case "$1" in -L) echo GPU 0 ;; *) echo "550.163.01, NVIDIA RTX 4000 Ada" ;; esac')
+    done = gpu.run("driver")
+    assert done.returncode == 1
+    assert done.stdout.endswith("driver 550.163.01, NVIDIA RTX 4000 Ada is too old for vLLM's image\n")
+
+
 def test_prebuilt_modules_for_the_running_kernel_need_no_reboot(gpu: OnBox) -> None:
     done = gpu.run("driver")
     assert done.stdout.endswith("@word 580.95.05, NVIDIA RTX 4000 Ada\n")

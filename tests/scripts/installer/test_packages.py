@@ -40,6 +40,16 @@ def test_who_is_not_root_gets_the_line_to_type(lane: Lane, monkeypatch: pytest.M
     assert install_line(["no-such-package"]) in caught.value.hint
 
 
+def test_who_lacks_only_what_boots_a_local_box_hears_that_a_real_one_needs_it_not(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packages, "NEEDS", [FOR_A_BOX])
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(SetupError) as caught:
+        packages.act(lane)
+    assert caught.value.hint.endswith("; the Linode stacks do not need it: scripts/setup laptop")
+
+
 def test_root_on_debian_gets_them_installed(
     lane: Lane, make_program: MakeProgram, monkeypatch: pytest.MonkeyPatch
 ) -> None:
