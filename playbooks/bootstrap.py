@@ -16,7 +16,7 @@ from playbooks.boxes import STACK_HELP, find_box, find_settings
 from playbooks.command import command, console
 from playbooks.follow import Seen, follow
 from playbooks.progress import display, say
-from playbooks.report import Report, patiently, read_report
+from playbooks.report import Report, is_silence, patiently, read_report
 from playbooks.stage_errors import raise_if_given_up, stage_error
 from playbooks.stages import Row, first_failure, fold, is_ready
 from stacks.box import Box, box_target
@@ -139,13 +139,27 @@ def watch(target: Target, *, begun: int, minutes: float) -> Seen:
             if failure := first_failure(fresh, seen.boot):
                 raise stage_error(target, failure.stage, failure.word)
             if quiet.too_long(seen):
-                raise_if_given_up(target)
+                nudge(target)
             if time.monotonic() > deadline:
                 raise NotReadyError(
                     f"box/{target.alias}: not ready after {minutes:.0f} minutes: {state_of(seen)}",
                     hint="`fab logs --of bootstrap` says why; `fab bootstrap` goes on waiting",
                 )
     raise AssertionError("follow never ends by itself")
+
+
+def nudge(target: Target) -> None:
+    """Ask a box that says nothing: raises BoxError for a stage that systemd gave up, and lets go on what stopped.
+
+    A stage may have written its end, and not yet ended, when it was looked at: then nothing was started, and what is
+    waited for was not counted.
+    """
+    try:
+        raise_if_given_up(target)
+        converge.let_go_on(target)
+    except BoxError as error:
+        if not is_silence(error):
+            raise
 
 
 class Quiet:

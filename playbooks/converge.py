@@ -31,14 +31,17 @@ ACTIVATE = {
     "/opt/daybox/seal.nft": "systemctl reload-or-restart daybox-seal.service",
     f"{UNITS}daybox-watchdog.timer": "systemctl restart daybox-watchdog.timer",
 }
-# Each stage is a oneshot: starting the target runs all that is not running. While a graph runs and nothing of it has
-# failed, it needs no push, and would only do again what it has done. NOTE: the jobs of stages only: the watchdog's look
-# every 20 s is a job, too, and taking it for the graph would start nothing and wait for ever.
+_STAGES = shlex.join(GRAPH_UNITS)
+# Each stage is a oneshot: starting the target runs all that is not running, and joins what runs.
+START = (
+    f"systemctl reset-failed {_STAGES} || true; "  # else a unit that failed often is not started again
+    f"systemctl start --no-block {TARGET}"
+)
+# While a graph runs and nothing of it has failed, it needs no push, and would only do again what it has done.
+# NOTE: stages only, never `daybox-*`: the watchdog's look every 20 s is a job, too, and may fail, too.
 GO_ON = (
-    f'if [ -z "$(systemctl list-jobs --plain --no-legend {shlex.join(GRAPH_UNITS)})" ]'
-    " || [ -n \"$(systemctl list-units --failed --plain --no-legend 'daybox-*')\" ]; then "
-    "systemctl reset-failed 'daybox-*' || true; "  # else a unit that failed often is not started again
-    f"systemctl start --no-block {TARGET}; fi"
+    f'if [ -z "$(systemctl list-jobs --plain --no-legend {_STAGES})" ]'
+    f' || [ -n "$(systemctl list-units --failed --plain --no-legend {_STAGES})" ]; then {START}; fi'
 )
 
 
@@ -90,16 +93,17 @@ def stages_of(path: str) -> tuple[str, ...]:
 
 
 def activate(changes: Changes, *, onbox: OnBox = BOX) -> str:
-    """Shell command that makes `changes` hold, and lets the graph go on if it concerns a stage; it does not wait.
+    """Shell command that makes `changes` hold, and starts the graph anew if it concerns a stage; it does not wait.
 
     It prints how many events there were before, so that nobody takes the end of what was cut short for a failure.
+    The graph is started also while a part of it runs: what was stopped while it waited for that part has no job now.
     """
     steps = ["systemctl daemon-reload"] if any(path.startswith(UNITS) for path in changes.paths) else []
     steps += [command for path, command in ACTIVATE.items() if path in changes.paths]
     if changes.stages:
         steps.append(f"systemctl stop {shlex.join(unit(name) for name in changes.stages)}")
     return "; ".join(
-        [*steps, count_events(onbox), *([f"systemctl enable --quiet {TARGET}", GO_ON] if changes.stages else [])]
+        [*steps, count_events(onbox), *([f"systemctl enable --quiet {TARGET}", START] if changes.stages else [])]
     )
 
 

@@ -49,7 +49,7 @@ def running_words() -> str:
         'weights) word="$(du -sh --si /var/lib/daybox/models | cut -f 1) so far";; '
         "ready) word=$(docker logs --tail 1 vllm 2>&1);; "  # it waits; vLLM says what for
         '*) word=$(journalctl --boot --unit="$unit" --lines=1 --output=cat --no-pager);; esac; '
-        'echo "@now $stage $word"; done'
+        """echo "@now $stage $word" | tr '\\r' ' '; done"""  # progress bars; a return would end the line for us
     )
 
 

@@ -65,6 +65,16 @@ def start_gateway(box: Box, orders: Orders, folder: Path) -> None:
             stderr=log,
             start_new_session=True,
         )
+    try:
+        wait_until_it_answers(process, box, orders, folder)
+    except BaseException:  # Ctrl-C, too, and before it has taken its lock, by which others would find and end it
+        process.terminate()
+        process.wait()
+        raise
+
+
+def wait_until_it_answers(process: "subprocess.Popen[bytes]", box: Box, orders: Orders, folder: Path) -> None:
+    """Give the new gateway the cloud's token and wait for it. Raises BoxError if it ends, or takes too long."""
     assert process.stdin is not None  # we asked for a pipe
     process.stdin.write(f"{cloud_token(box)}\n".encode())
     process.stdin.close()

@@ -1,19 +1,21 @@
 """Why a stage failed: its own word, and the end of its log."""
 
+import shlex
 import subprocess
 
 from playbooks.progress import say
 from stacks.errors import BoxError
 from stacks.ssh import Target, run
-from stacks.stages import unit
+from stacks.stages import GRAPH_UNITS, unit
 
+WAITED_FOR = (*GRAPH_UNITS, unit("seal"))  # not the watchdog: its next look comes in 20 s
 LOG_LINES = 15
 WORD_LENGTH = 300  # characters; the log stands above it
 
 
 def raise_if_given_up(target: Target) -> None:
     """Raises BoxError if systemd failed a stage that could not write an event itself, as on a full disk."""
-    done = run(target, "systemctl list-units --failed --plain --no-legend 'daybox-*.service'")
+    done = run(target, f"systemctl list-units --failed --plain --no-legend {shlex.join(WAITED_FOR)}")
     for line in done.stdout.splitlines():
         name = line.split()[0].removeprefix("daybox-").removesuffix(".service")
         raise stage_error(target, name, "systemd gave it up")

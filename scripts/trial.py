@@ -23,6 +23,8 @@ from stacks.settings import named
 
 ROOT = Path(__file__).resolve().parent.parent
 STACK, COMPARED = "local", "coder-30b"
+ENDING = (signal.SIGTERM, signal.SIGHUP)
+CLEAN_UP_SECONDS = 300  # of one command: a lost create is waited for, and a deletion
 TAIL = 600  # characters of what a failed command said
 ASK = "add a function add(a, b) that returns the sum"
 CALC = "def sub(a, b):\n    return a - b\n"
@@ -30,6 +32,15 @@ FAB = ("fab", "--search-root", str(ROOT))
 UP = ("pulumi", "-C", str(ROOT), "up", "-s", STACK, "--yes", "--non-interactive", "--suppress-outputs")
 CANCEL = ("pulumi", "-C", str(ROOT), "cancel", "-s", STACK, "--yes", "--non-interactive")
 DESTROY = ("pulumi", "-C", str(ROOT), "destroy", "-s", STACK, "--yes", "--non-interactive")
+
+
+class Ended(KeyboardInterrupt):
+    """SIGTERM or SIGHUP came, to us alone: the command that runs has not heard of it."""
+
+
+def end(*_: object) -> None:
+    """What a signal that ends us does."""
+    raise Ended
 
 
 @dataclass
@@ -56,7 +67,9 @@ class Trial:
         with self.step(name, *words), subprocess.Popen(words, env=dict(self.environment), cwd=cwd) as process:
             try:
                 status = process.wait()
-            except KeyboardInterrupt:
+            except KeyboardInterrupt as interrupt:
+                if isinstance(interrupt, Ended):
+                    process.send_signal(signal.SIGINT)
                 process.wait()
                 raise
         if status:
@@ -108,19 +121,34 @@ def give_back(trial: Trial) -> None:
 
 def clean_up(trial: Trial) -> None:
     """After a failure or Ctrl-C: end everything that was begun, whatever state it is in, and say what was done."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second one must not cut off what gives the box back
+    for number in (signal.SIGINT, *ENDING):  # an impatient second one must not cut off what gives the box back
+        signal.signal(number, signal.SIG_IGN)
     print("\ncleaning up; it may take two minutes", flush=True)
     url, stop = local_url(), (sys.executable, "-m", "scripts.cloud", "stop", "--boxes")
     # Without an environment there was no `up` yet, but the local cloud may have been started.
     for words in ((*FAB, "tunnel.close"), CANCEL, DESTROY, stop) if trial.environment else (stop,):
-        own = dict(trial.environment) or None
-        done = subprocess.run(
-            words, env=own, cwd=ROOT, capture_output=True, text=True, check=False, start_new_session=True
-        )
-        said = (done.stdout + done.stderr).strip()[-TAIL:]  # Pulumi says on stdout why it failed
-        print(f"  {shown(words)}: {'done' if done.returncode == 0 else said}", flush=True)
+        print(f"  {shown(words)}: {cleaned(words, dict(trial.environment) or None)}", flush=True)
     leftovers.end_helpers()
     leftovers.show(leftovers.on_this_machine(STACK, url))
+
+
+def cleaned(words: tuple[str, ...], variables: dict[str, str] | None) -> str:
+    """`done`, or the end of what the command said instead; Pulumi says on stdout why it failed."""
+    try:
+        done = subprocess.run(
+            words,
+            env=variables,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            start_new_session=True,
+            timeout=CLEAN_UP_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return f"did not end within {CLEAN_UP_SECONDS} s"
+    return "done" if done.returncode == 0 else done.stdout.strip()[-TAIL:]
 
 
 def money(lived_seconds: float) -> str:
@@ -139,6 +167,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="./scripts/try", description="The whole job on the local cloud.")
     parser.add_argument("--keep", action="store_true", help="leave the box up and print the next commands")
     keep = parser.parse_args().keep
+    for number in ENDING:
+        signal.signal(number, end)
     trial = Trial({})
     try:
         trial.environment = environment.ready(STACK)

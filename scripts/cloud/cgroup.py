@@ -12,7 +12,7 @@ from pathlib import Path
 
 from scripts.cloud.programs import CHECKOUT
 
-END_SECONDS = 4.0  # a killed process with much memory takes a moment
+END_SECONDS = 20.0  # a killed process goes when its last write is on the disk
 MOUNTS = Path("/proc/self/mountinfo")
 
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.cloud.cgroup import END_SECONDS
 from scripts.cloud.replies import Json
 from scripts.cloud.serve import PID, listen, open_boxes, try_lock
 from scripts.cloud.store import Store
@@ -21,8 +22,8 @@ from stacks.errors import CloudError, NotReadyError
 from stacks.places import private_folder, write_private
 
 PORT_VARIABLE = "DAYBOX_CLOUD_PORT"
-START_SECONDS = 20  # imports take one; finishing a half-done delete may take five for each box
-STOP_SECONDS = 10
+START_SECONDS = 20 + END_SECONDS  # imports take one; a half-done delete is finished first
+STOP_SECONDS = 5 + END_SECONDS
 QUIET_SECONDS = 2  # after that, say what is being waited for
 # The double lives on long after this shell, and needs no token and no passphrase that lies in its environment.
 INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "DAYBOX_STATE", "DAYBOX_CACHE", "DAYBOX_DEBUG")
@@ -107,7 +108,7 @@ def _wait(folder: Path, alive: Callable[[], bool]) -> str:
             print("local cloud: waiting until it answers …", file=sys.stderr, flush=True)
             said = True
         time.sleep(0.05)
-    raise NotReadyError(f"local cloud: no answer within {START_SECONDS} s", hint=f"see {folder / 'log'}")
+    raise NotReadyError(f"local cloud: no answer within {START_SECONDS:.0f} s", hint=f"see {folder / 'log'}")
 
 
 def answers(url: str, cloud: str) -> bool:
@@ -181,7 +182,7 @@ def running_pid(folder: Path) -> int | None:
     file = folder / PID
     if not file.exists():
         return None
-    lock = try_lock(file)
+    lock = try_lock(file, shared=True)
     if lock is not None:
         lock.close()
         return None

@@ -3,14 +3,17 @@
 import fcntl
 import os
 import socket
+import time
 from pathlib import Path
 from typing import IO
 
 from scripts.cloud.boxes import Boxes, PaperBoxes
+from scripts.cloud.cgroup import END_SECONDS
 from stacks.errors import CloudError
 from stacks.places import private_folder, write_private
 
 HOST = "127.0.0.1"
+LOOK_SECONDS = 1.0  # whoever looks whether a double lives holds its lock for a moment
 PID = "pid"  # locked by the double while it lives, so that a stale number deceives nobody
 
 
@@ -39,7 +42,7 @@ def serve(folder: Path, port: int, *, paper: bool) -> None:
     write_private(folder / "mode", ("paper" if paper else "nspawn") + "\n")
     mend(cloud)
     write_private(folder / "url", f"http://{HOST}:{cloud.api_port}\n")
-    patience = 6  # seconds: a delete under way may need five
+    patience = int(END_SECONDS) + 2  # a delete under way
     config = uvicorn.Config(
         build(cloud), log_level="warning", access_log=False, http="h11", timeout_graceful_shutdown=patience
     )
@@ -68,7 +71,9 @@ def listen(port: int) -> socket.socket:
 
 def _hold(folder: Path) -> IO[str]:
     """The right to be the one double of this folder, for as long as this process lives; writes its pid down."""
-    lock = try_lock(folder / PID)
+    deadline = time.monotonic() + LOOK_SECONDS
+    while (lock := try_lock(folder / PID)) is None and time.monotonic() < deadline:
+        time.sleep(0.05)
     if lock is None:
         raise CloudError(f"local cloud: {folder} is in use by another double", hint="see scripts/cloud/status")
     lock.truncate(0)
@@ -77,12 +82,15 @@ def _hold(folder: Path) -> IO[str]:
     return lock
 
 
-def try_lock(file: Path) -> IO[str] | None:
-    """The file, locked until it is closed or this process ends; None if another process has it."""
+def try_lock(file: Path, *, shared: bool = False) -> IO[str] | None:
+    """The file, locked until it is closed or this process ends; None if another process has it.
+
+    shared: only to look whether another has it: two that look do not take each other for the owner.
+    """
     lock = open(file, "a+")  # noqa: SIM115 - held beyond this function
     try:
         # lockf, not flock: a process forked from this one must not hold the lock when this one is gone.
-        fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.lockf(lock, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError:
         lock.close()
         return None

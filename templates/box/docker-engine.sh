@@ -38,7 +38,8 @@ if has_docker; then
     fi
 fi
 "$apt" ca-certificates curl gpg nftables
-systemctl start daybox-seal # now that there is nft, and before any container
+# Now that there is nft, and before any container.
+systemctl start daybox-seal
 . "$root/etc/os-release"
 if ! has_docker; then
     # Source: docs.docker.com/engine/install/debian

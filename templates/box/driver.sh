@@ -44,7 +44,8 @@ if runs; then
 fi
 . "$root/etc/os-release"
 "install_$ID"
-modprobe -r nouveau || true # it may hold the card
+# It may hold the card.
+modprobe -r nouveau || true
 if runs; then
     end
 fi
@@ -52,8 +53,12 @@ if [ "$(cat "$noted" 2>/dev/null || echo "$boot")" != "$boot" ]; then
     echo "the modules do not load into kernel $kernel, not even after a reboot"
     exit 1
 fi
+# Nobody installs meanwhile: a dpkg that is cut off leaves its packages half made.
+exec 9>"$root/run/daybox-apt.lock"
+flock 9
 echo "$boot" >"$noted"
 sync
 echo "@word one reboot: the modules do not load into kernel $kernel"
 systemctl reboot
-sleep infinity # the next boot goes on from here; nothing may follow in this one
+# The next boot goes on from here; nothing may follow in this one.
+sleep infinity

@@ -20,8 +20,11 @@ def text(path: str) -> str:
 
 
 def said(*words: str | Path) -> str:
-    """What a program prints, whatever becomes of it."""
-    return subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip()
+    """What a program prints, whatever becomes of it; nothing if it is not installed yet."""
+    try:
+        return subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip()
+    except OSError:
+        return ""
 
 
 def events() -> list[dict[str, Any]]:

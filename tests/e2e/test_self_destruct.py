@@ -8,11 +8,13 @@ from dataclasses import dataclass
 
 import pytest
 
+from stacks.account import NEEDED_SCOPES
 from tests.laptop import Done, Laptop, linode_settings, new_laptop
 from tests.leaks import command_lines, files_with, holds
 
 LIFETIME_MINUTES = 2
 LATEST_SECONDS = 180  # invariant 2: no hard limit is outlived by more than 3 minutes
+OWN_TOKEN = secrets.token_hex(32)  # of the box, where the deploy token cannot make one
 DEPLOY_TOKEN = secrets.token_hex(32)  # of the account, as a real one: whoever finds it anywhere has found a leak
 
 
@@ -63,9 +65,13 @@ def test_the_deploy_token_never_reaches_the_box(laptop: Laptop, rented: Rented) 
     assert laptop.on_box(f"grep -rlsF -f - {files} {processes}; true", stdin=DEPLOY_TOKEN) == ""
 
 
-def test_with_no_laptop_the_box_deletes_itself_at_the_end_of_its_lease(laptop: Laptop, rented: Rented) -> None:
+def test_with_no_laptop_the_box_deletes_itself_at_the_end_of_its_lease_also_if_it_was_powered_off(
+    laptop: Laptop, rented: Rented
+) -> None:
+    """Invariant 2: Lassie revives it, and it must still know its end."""
     [box] = laptop.instances()
     ends = json.loads(laptop.on_box("cat /etc/daybox/watchdog.json"))["ends_at"]
+    laptop.on_box("systemctl --no-block poweroff")
     while laptop.instances():  # nothing of this laptop takes part from here on
         assert time.time() < ends + LATEST_SECONDS, "the box outlives its lease"
         time.sleep(2)
@@ -100,6 +106,18 @@ def test_every_lease_has_its_receipt(laptop: Laptop) -> None:
     receipts = [json.loads(path.read_text()) for path in sorted((laptop.state / "ledger").glob("*.json"))]
     assert [receipt["usd"] for receipt in receipts] == [1.05, 1.05]
     assert all(receipt["ended"] for receipt in receipts)
+
+
+def test_a_deploy_token_that_can_make_no_token_arms_with_the_one_in_the_config(laptop: Laptop) -> None:
+    laptop.cloud.add_token("weak", " ".join(NEEDED_SCOPES))
+    laptop.cloud.add_token(OWN_TOKEN, "linodes:read_write")
+    laptop.more["LINODE_TOKEN"] = "weak"
+    with laptop.settings_put_back():
+        laptop.must(f"pulumi config set -s coder-32b --secret daybox:boxToken {OWN_TOKEN}")
+        laptop.up().ok()
+        assert laptop.on_box("cat /etc/daybox/token").strip() == OWN_TOKEN
+        assert not files_with([OWN_TOKEN], laptop.root, laptop.state / "pulumi")
+        laptop.destroy().ok()
 
 
 def test_a_box_whose_port_22_is_closed_to_us_is_given_back(laptop: Laptop) -> None:

@@ -31,37 +31,46 @@ def environment(root: Path) -> dict[str, str]:
     return kept | cache | {"DAYBOX_STATE": str(root.parent / "state")}
 
 
+def start_try(root: Path, **more: str) -> subprocess.Popen[str]:
+    """Type the command."""
+    pipe, both = subprocess.PIPE, subprocess.STDOUT
+    return subprocess.Popen(
+        ["./scripts/try"], cwd=root, env=environment(root) | more, stdout=pipe, stderr=both, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+
+
+def all_said(process: subprocess.Popen[str]) -> str:
+    """All that it says to its end; it ends in time, whatever it waits for."""
+    try:
+        return process.communicate(timeout=LONGEST_SECONDS)[0]
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise AssertionError(process.communicate()[0]) from None
+
+
 def test_one_command_does_the_whole_job_and_leaves_nothing(fresh: Path) -> None:
-    done = subprocess.run(
-        ["./scripts/try"], cwd=fresh, env=environment(fresh), capture_output=True, text=True, timeout=LONGEST_SECONDS
-    )
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-    for said in (
+    process = start_try(fresh)
+    said = all_said(process)
+    assert process.returncode == 0, said[-6000:]
+    for promised in (
         "the model's function was run: add(2, 3) == 5",
         "the account lists nothing of it",
         "the API lists: nothing",
     ):
-        assert said in done.stdout
+        assert promised in said
     assert str(fresh.parent) not in Path("/proc/mounts").read_text()
 
 
 def test_ctrl_c_while_the_box_boots_cleans_up_and_says_so(fresh: Path) -> None:
-    process = subprocess.Popen(
-        ["./scripts/try"],
-        cwd=fresh,
-        env=environment(fresh) | {"DAYBOX_LANDING_SECONDS": "5"},  # else the clean-up waits two minutes for the create
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    process = start_try(fresh, DAYBOX_LANDING_SECONDS="5")  # else the clean-up waits two minutes for the create
     boxes = fresh.parent / "state/cloud/boxes"
     deadline = time.monotonic() + LONGEST_SECONDS / 2
     while not any(boxes.glob("*")):
         assert process.poll() is None and time.monotonic() < deadline, "no box was ever made"
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to everything in the foreground
-    said, _ = process.communicate(timeout=LONGEST_SECONDS)
+    said = all_said(process)
     assert process.returncode == 130, said[-3000:]
     assert "cleaning up" in said
     assert not any(boxes.glob("*")), said[-3000:]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cloud import TOKEN
-from tests.laptop import Laptop, another_laptop, linode_settings, new_laptop, wait_for
+from tests.laptop import LONGEST_SECONDS, Laptop, another_laptop, linode_settings, new_laptop, wait_for
 
 CREATE = "^/v4/linode/instances$"
 
@@ -144,14 +144,35 @@ def test_ctrl_c_while_the_box_is_armed_waits_until_it_is_armed_or_given_back(lap
 
 
 def test_a_second_ctrl_c_ends_at_once_and_destroy_ends_the_box(laptop: Laptop) -> None:
-    process = up_that_arms(laptop, seconds=600)
-    press_ctrl_c(process)
-    time.sleep(1)
-    press_ctrl_c(process)
-    process.communicate(timeout=20)
-    assert process.returncode != 0
+    cut_off(up_that_arms(laptop, seconds=600))
     assert "`pulumi destroy -s local` ends it" in laptop.must("fab status")
     assert "the account lists nothing of it" in laptop.destroy().ok().out
+
+
+def test_a_false_404_with_an_empty_page_does_not_pass_for_gone(laptop: Laptop) -> None:
+    """Invariant 4: Pulumi's own refresh believes it; the receipt asks for the event."""
+    cut_off(up_that_arms(laptop, seconds=600))
+    [box] = laptop.instances()
+    laptop.cloud.fault("false-404", "GET", f"^/v4/linode/instances/{box['id']}", times=None)
+    laptop.cloud.fault("empty-page", "GET", CREATE, times=None)
+    assert f"box {box['id']} is not listed, but no event says that it was deleted" in laptop.destroy().failed()
+    laptop.cloud.clear_faults()
+    assert "still in the account and billing" in laptop.destroy().failed()
+    laptop.must("fab sweep --stack local --yes")
+    laptop.destroy().ok()
+
+
+def test_ctrl_c_while_the_box_is_given_back_leaves_nothing_that_a_second_destroy_cannot_end(laptop: Laptop) -> None:
+    cut_off(up_that_arms(laptop, seconds=600))
+    asked = len(laptop.cloud.requests("DELETE"))
+    laptop.cloud.fault("slow", "DELETE", "^/v4/linode/instances/", seconds=3)
+    process = laptop.start("exec pulumi destroy -s local --yes --non-interactive")
+    wait_for(lambda: len(laptop.cloud.requests("DELETE")) > asked)
+    press_ctrl_c(process)
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert "the account lists nothing of it" in laptop.destroy().ok().out
+    assert laptop.instances() == []
 
 
 def up_that_arms(laptop: Laptop, *, seconds: int) -> subprocess.Popen[str]:
@@ -173,6 +194,15 @@ def press_ctrl_c(process: subprocess.Popen[str]) -> None:
     os.killpg(process.pid, signal.SIGINT)
 
 
+def cut_off(process: subprocess.Popen[str]) -> None:
+    """End a command by Ctrl-C twice, which does not wait for the step that runs."""
+    press_ctrl_c(process)
+    time.sleep(1)
+    press_ctrl_c(process)
+    process.communicate(timeout=20)
+    assert process.returncode != 0
+
+
 def test_two_laptops_at_once_make_one_box_at_most(laptop: Laptop, tmp_path: Path) -> None:
     """Invariant 6: both list an empty account, both create; the label, unique in the account, lets one through."""
     laptop.stack = "coder-7b"
@@ -181,8 +211,10 @@ def test_two_laptops_at_once_make_one_box_at_most(laptop: Laptop, tmp_path: Path
     other.set(**linode_settings(laptop.cloud))
     asked = len(laptop.cloud.requests("POST", "/linode/instances"))
     laptop.cloud.fault("slow", "GET", "^/v4/linode/instances$", times=2, seconds=3)
-    both = [one.start("pulumi up -s coder-7b --yes --non-interactive --skip-preview") for one in (laptop, other)]
-    said = [process.communicate()[0] for process in both]
+    # The first must not have given its box back before the second has asked.
+    up = "pulumi up -s coder-7b --yes --non-interactive --skip-preview"
+    both = [one.start(up, DAYBOX_ARM_SECONDS="15") for one in (laptop, other)]
+    said = [process.communicate(timeout=LONGEST_SECONDS)[0] for process in both]
     answers = [entry["status"] for entry in laptop.cloud.requests("POST", "/linode/instances")[asked:]]
     assert sum(status == 200 for status in answers) == 1, said
     assert [process.returncode for process in both] != [0, 0]

@@ -1,6 +1,7 @@
 """bootstrap: what it decides to do, and how it ends."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,10 +18,12 @@ from playbooks.stages import Event, fold
 from stacks.bundle import Bundle, File
 from stacks.errors import BoxError, ConfigError, NotReadyError
 from stacks.ssh import REACH_HINT
+from stacks.stages import GRAPH, Stage
 from tests.playbooks.pretend_box import BOOT, BOX, NEXT_BOOT, began, ended, ran, whole_run
 
 BUNDLE = Bundle((File("/opt/daybox/compose.yaml", 0o644, "x"),))
 READY = Report(BOOT, BUNDLE.sha256, tuple(whole_run()), WatchdogReport(True, None, None, ""), ready=True)
+TARGET: Any = None  # what runs on the box is given
 SETTINGS: Any = SimpleNamespace(
     served_name=BOX.served_name,
     ready_minutes=60.0,
@@ -35,9 +38,12 @@ class Story:
     def __init__(self, report: Report | None, seen: Sequence[Seen] = ()) -> None:
         self.report, self.seen, self.done = report, list(seen), list[str]()
         self.differ: tuple[str, ...] = ()
+        self.interrupted = False  # by Ctrl-C, once all of it was seen
 
     def follow(self, _target: object) -> Iterator[Seen]:
         yield from self.seen
+        if self.interrupted:
+            raise KeyboardInterrupt
 
     def bring(self, _target: object, fresh: Sequence[File], changes: Changes) -> int:
         self.done.append(f"brought {len(fresh)}, again {' '.join(changes.stages)}".rstrip())
@@ -198,6 +204,39 @@ def test_a_watchdog_that_somebody_stopped_is_woken_also_where_nothing_else_is_to
     monkeypatch.setattr(converge, "wake_watchdog", woken.append)
     make_ready(BOX)
     assert len(woken) == 1
+
+
+def test_an_end_that_was_written_while_we_looked_is_not_waited_for_in_vain(
+    tell: Callable[[Story], Story], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last stage had written its end and not yet ended: nothing was started, and its end was not counted."""
+    before, again = whole_run(), [*whole_run(), *ran("ready", 2000, 2001)]
+    story = tell(Story(replace(READY, events=tuple(before), ready=False), [seen(*before), seen(*again)]))
+    monkeypatch.setattr(bootstrap, "QUIET_SECONDS", -1.0)
+    monkeypatch.setattr(bootstrap, "raise_if_given_up", lambda _target: None)
+    make_ready(BOX)
+    assert story.done == ["started", "started"]
+
+
+@pytest.mark.parametrize("hint", [REACH_HINT, "another"])
+def test_only_a_box_that_is_not_reached_just_now_may_go_unasked(monkeypatch: pytest.MonkeyPatch, hint: str) -> None:
+    def fails(_target: object) -> None:
+        raise BoxError("box/x", hint=hint)
+
+    monkeypatch.setattr(bootstrap, "raise_if_given_up", fails)
+    with nullcontext() if hint == REACH_HINT else pytest.raises(BoxError):
+        bootstrap.nudge(TARGET)
+
+
+@pytest.mark.parametrize("stage", GRAPH, ids=lambda stage: stage.name)
+def test_ctrl_c_in_any_stage_says_that_the_box_goes_on(
+    tell: Callable[[Story], Story], stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    story = tell(Story(replace(READY, events=(), ready=False), [seen(began(stage.name, 1))]))
+    story.interrupted = True
+    with pytest.raises(KeyboardInterrupt):
+        make_ready(BOX)
+    assert "the box goes on by itself; follow it again: fab bootstrap" in capsys.readouterr().err
 
 
 def test_systemd_is_asked_when_a_box_says_nothing_for_long(monkeypatch: pytest.MonkeyPatch) -> None:

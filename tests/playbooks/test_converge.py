@@ -129,7 +129,7 @@ def test_stages_are_cut_short_before_the_events_are_counted_and_the_graph_goes_o
     words = activate(Changes(("/opt/daybox/compose.yaml",), ("vllm", "ready")))
     assert words == (
         "systemctl stop daybox-vllm.service daybox-ready.service; "
-        f"{COUNT}; systemctl enable --quiet daybox.target; {converge.GO_ON}"
+        f"{COUNT}; systemctl enable --quiet daybox.target; {converge.START}"
     )
 
 
@@ -145,14 +145,18 @@ def test_a_shell_can_read(words: str) -> None:
         ("daybox-image.service", "", False),
         ("daybox-image.service", "daybox-driver.service", True),
         ("daybox-watchdog.service", "", True),
+        ("daybox-image.service", "daybox-watchdog.service", False),
     ],
-    ids=["nothing runs", "the graph runs", "the graph runs and a stage has failed", "only the watchdog looks"],
+    ids=[
+        *("nothing runs", "the graph runs", "the graph runs and a stage has failed"),
+        *("only the watchdog looks", "the graph runs and the watchdog has failed"),
+    ],
 )
 def test_the_graph_is_started_if(job: str, failed: str, started: bool, tmp_path: Path) -> None:
-    """Asked of a systemctl that has one job, and names it if it is asked for it, by name or by pattern."""
+    """Asked of a systemctl that names its job, or failed unit, if it is asked for it, by name or by pattern."""
     systemctl = tmp_path / "systemctl"
-    named = f"for asked; do case '{job}' in $asked) echo '{job}';; esac; done"
-    answers = f"case $1 in list-jobs) {named};; list-units) printf '{failed}';; esac"
+    named = "for asked; do case '{0}' in $asked) echo '{0}';; esac; done"
+    answers = f"case $1 in list-jobs) {named.format(job)};; list-units) {named.format(failed)};; esac"
     systemctl.write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/said\n{answers}\n')
     systemctl.chmod(0o755)
     subprocess.run(["sh", "-ec", converge.GO_ON], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, check=True)

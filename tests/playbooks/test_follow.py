@@ -153,11 +153,11 @@ def test_a_running_stage_says(stage: str, line: str, tmp_path: Path) -> None:
     said = {
         "systemctl": f"daybox-{stage}.service loaded activating start daybox: x",
         "du": "7.1G\t/var/lib/daybox/models",
-        "docker": "loading shards: 50%",
+        "docker": "loading shards:\\r50%",
         "journalctl": "Unpacking containerd",
     }
     for name, text in said.items():
-        (tmp_path / name).write_text(f"#!/bin/sh\nprintf '%s\\n' '{text}'\n")
+        (tmp_path / name).write_text(f"#!/bin/sh\nprintf '%b\\n' '{text}'\n")
         (tmp_path / name).chmod(0o755)
     path = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
     done = subprocess.run(["sh", "-c", running_words()], env=path, capture_output=True, text=True, check=True)

@@ -264,6 +264,19 @@ def test_a_box_that_does_not_become_ready_leaves_nothing_open(world: World, monk
     assert living_pid(tunnel_dir("s")) is None
 
 
+def test_ctrl_c_while_the_gateway_starts_ends_it_although_nobody_can_find_it_yet(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_folder: Path) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(gateway_process, "living_pid", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        open_for(world.box)
+    lines = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in descendants(os.getpid())]
+    assert not [line for line in lines if b"playbooks.gateway" in line]
+
+
 def silent(target: Target) -> Report:
     raise BoxError("box/x: not reached", hint=REACH_HINT)
 

@@ -1,6 +1,7 @@
 """`./scripts/try`: how it shows its commands, what it says of money, and that a failed step is no success."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -44,11 +45,32 @@ def test_an_error_of_ours_is_one_line_with_its_way_out() -> None:
     )
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_us_alone_is_handed_on_as_ctrl_c_and_waited_for(number: signal.Signals, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    child = (
+        f"trap 'sleep 0.2; echo heard >{told}; exit 1' INT; kill -{number.name[3:]} $PPID; while :; do sleep 0.1; done"
+    )
+    before = signal.signal(number, trial.end)
+    try:
+        with pytest.raises(trial.Ended):
+            Trial(dict(os.environ)).run("rent", "bash", "-c", child)
+    finally:
+        signal.signal(number, before)
+    assert told.read_text() == "heard\n"
+
+
+def test_what_a_clean_up_could_not_do_is_told_in_its_own_words() -> None:
+    assert trial.cleaned(("sh", "-c", "echo first; echo the reason >&2"), None) == "done"
+    assert trial.cleaned(("sh", "-c", "echo the reason; exit 1"), None) == "the reason"
+
+
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What `try` does, written down instead of done; each step is its function's name."""
     done: list[str] = []
     monkeypatch.setattr(environment, "ready", lambda _stack: {})
+    monkeypatch.setattr(trial, "ENDING", ())  # pytest's own handlers stay
     for name in ("whole_job", "give_back", "clean_up"):
         monkeypatch.setattr(trial, name, lambda _trial, name=name: done.append(name))
     return done

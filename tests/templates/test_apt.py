@@ -14,6 +14,7 @@ def box(onbox: OnBox) -> OnBox:
     onbox.path("etc/apt/sources.list.d/nothing")
     onbox.path("run/nothing")
     onbox.command("apt-get", "")
+    onbox.command("dpkg", "")
     onbox.command("sleep", "")
     return onbox
 
@@ -59,6 +60,14 @@ def test_lists_that_were_never_read_are_read_by_the_next_run(box: OnBox) -> None
 def test_a_failed_install_fails(box: OnBox) -> None:
     box.command("apt-get", 'case "$*" in *install*) exit 100 ;; esac')
     assert box.run("apt", "curl").returncode == 100
+
+
+def test_what_a_reboot_cut_off_is_finished_first(box: OnBox) -> None:
+    configured = box.commands / "configured"
+    box.command("apt-get", f'case "$*" in *install*) [ -e {configured} ] || exit 100 ;; esac')
+    box.command("dpkg", f"touch {configured}")
+    assert box.run("apt", "curl").returncode == 0
+    assert "dpkg --configure -a" in box.calls()
 
 
 def test_the_second_caller_waits_for_the_first(box: OnBox) -> None:

@@ -18,6 +18,7 @@ def gpu(onbox: OnBox) -> OnBox:
     onbox.write("sys/bus/pci/devices/0000:00:01.0/vendor", "0x8086\n")
     onbox.write("sys/bus/pci/devices/0000:00:02.0/vendor", "0x10de\n")
     onbox.write("etc/os-release", "ID=ubuntu\n")
+    onbox.path("run/nothing")
     onbox.command("modprobe", '[ "$1" = -r ] || [ -e "$(dirname "$0")/loads" ]')
     onbox.command("nvidia-smi", 'case "$1" in -L) echo GPU 0 ;; *) echo "580.95.05, NVIDIA RTX 4000 Ada" ;; esac')
     for name in ("systemctl", "sleep", "sync"):
@@ -79,6 +80,14 @@ def test_as_the_last_resort_the_newest_kernel_is_installed_and_booted_once(gpu: 
     assert f"@word one reboot: the modules do not load into kernel {KERNEL}\n" in done.stdout
     assert gpu.calls()[-2:] == ["systemctl reboot", "sleep infinity"]
     assert (gpu.root / "var/lib/daybox/driver-reboot").read_text().strip() == BOOT
+
+
+def test_a_reboot_waits_for_whoever_installs(gpu: OnBox) -> None:
+    packages(gpu, "open-generic", loads=False)
+    held = gpu.commands / "held"
+    gpu.command("systemctl", f"flock --nonblock {gpu.root}/run/daybox-apt.lock true || touch {held}")
+    gpu.run("driver")
+    assert held.exists()
 
 
 def test_a_second_reboot_never_happens(gpu: OnBox) -> None:

@@ -56,6 +56,13 @@ def test_a_torn_line_spoils_nothing_but_itself(onbox: OnBox) -> None:
     assert len(report(onbox, '{"stage": "im', ready())["stages"]) == 1
 
 
+def test_a_box_that_has_no_docker_yet_has_a_report(onbox: OnBox) -> None:
+    """A real one is armed, and asked, minutes before its Docker is installed."""
+    onbox.environment["PATH"] = str(onbox.commands)
+    seen = dict(json.loads(onbox.run("report").stdout))
+    assert (seen["vllm"], seen["ready"], seen["watchdog"]) == ("absent", False, {})
+
+
 def test_a_box_on_which_nothing_happened_has_a_report(onbox: OnBox) -> None:
     seen = report(onbox, running="")
     assert (seen["bundle"], seen["stages"], seen["vllm"], seen["ready"]) == ("", [], "absent", False)

@@ -18,6 +18,7 @@ from .errors import InitFailure, ProviderError
 from .provider import LinodeProvider
 
 Method = Callable[[Any, Any, Any], Awaitable[Any]]
+ENGINE_VARIABLE = "DAYBOX_ENGINE_PID"  # set by bin/pulumi-resource-linode
 WATCH_SECONDS = 1.0
 
 
@@ -68,7 +69,7 @@ class Servicer(ProviderServicer):
 
 async def serve() -> None:
     """Serve until the engine ends us, or has ended itself."""
-    engine = os.getppid()
+    engine = int(os.environ.get(ENGINE_VARIABLE) or os.getppid())  # imports take a second, in which it may be killed
     server = grpc.aio.server(options=_GRPC_CHANNEL_OPTIONS)
     # The engine's address is for components that register resources of their own; there are none here.
     servicer = Servicer(sys.argv[1:], VERSION, LinodeProvider(), engine_address="")

@@ -19,7 +19,7 @@ def status(cloud: Cloud, row: dict[str, Any]) -> str:
 def test_a_deed_is_under_way_and_then_done(cloud: Cloud, deed: str, meanwhile: str, then: str) -> None:
     row = cloud.create(f"power-{deed}")
     assert cloud.json("POST", f"{PATH}/{row['id']}/{deed}") == {}
-    assert status(cloud, row) == meanwhile
+    assert status(cloud, row) in (meanwhile, then)  # half a second is short on a busy machine
     time.sleep(0.55)
     assert status(cloud, row) == then
     assert f"linode_{deed}" in [event["action"] for event in cloud.json("GET", "/account/events")["data"]]

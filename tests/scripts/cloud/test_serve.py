@@ -55,7 +55,8 @@ def test_killed_in_the_midst_of_work_it_has_all_that_it_said_and_no_box_that_it_
 
     with ThreadPoolExecutor(3) as pool:
         workers = [pool.submit(work, worker) for worker in range(3)]
-        time.sleep(0.3)
+        while len(told) < 10 and not any(worker.done() for worker in workers):
+            time.sleep(0.01)
         own_cloud.kill()
         for worker in workers:
             worker.result()
