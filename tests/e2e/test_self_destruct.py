@@ -5,12 +5,14 @@ import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 from stacks.account import NEEDED_SCOPES
 from tests.laptop import Done, Laptop, linode_settings, new_laptop
 from tests.leaks import command_lines, files_with, holds
+from tests.validation import faults_of, schema_of
 
 LIFETIME_MINUTES = 2
 LATEST_SECONDS = 180  # invariant 2: no hard limit is outlived by more than 3 minutes
@@ -33,17 +35,24 @@ def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
 
 @dataclass(frozen=True)
 class Rented:
-    """The first `up`: what it said, as loud as it can, and what stood on command lines meanwhile."""
+    """The first `up`: what it said, as loud as it can, what stood on command lines meanwhile, what it asked for."""
 
     up: Done
     lines: set[bytes]
+    asked: list[dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
 def rented(laptop: Laptop) -> Rented:
     """The box is there and armed."""
     with command_lines() as lines:
-        return Rented(laptop.up("--debug").ok(), lines)
+        return Rented(laptop.up("--debug").ok(), lines, laptop.cloud.requests("POST"))
+
+
+def test_what_up_asks_for_passes_linodes_own_validation(rented: Rented) -> None:
+    sent = [entry for entry in rented.asked if schema_of(entry)]
+    assert {entry["path"].rpartition("/")[2] for entry in sent} == {"instances", "firewalls", "tokens"}
+    assert faults_of(sent) == []
 
 
 def test_the_deploy_token_stands_on_no_command_line_and_in_no_output(rented: Rented) -> None:
@@ -111,13 +120,12 @@ def test_every_lease_has_its_receipt(laptop: Laptop) -> None:
 def test_a_deploy_token_that_can_make_no_token_arms_with_the_one_in_the_config(laptop: Laptop) -> None:
     laptop.cloud.add_token("weak", " ".join(NEEDED_SCOPES))
     laptop.cloud.add_token(OWN_TOKEN, "linodes:read_write")
-    laptop.more["LINODE_TOKEN"] = "weak"
     with laptop.settings_put_back():
         laptop.must(f"pulumi config set -s coder-32b --secret daybox:boxToken {OWN_TOKEN}")
-        laptop.up().ok()
+        laptop.run("pulumi up -s coder-32b --yes --non-interactive", LINODE_TOKEN="weak").ok()
         assert laptop.on_box("cat /etc/daybox/token").strip() == OWN_TOKEN
         assert not files_with([OWN_TOKEN], laptop.root, laptop.state / "pulumi")
-        laptop.destroy().ok()
+        laptop.run("pulumi destroy -s coder-32b --yes --non-interactive", LINODE_TOKEN="weak").ok()
 
 
 def test_a_box_whose_port_22_is_closed_to_us_is_given_back(laptop: Laptop) -> None:

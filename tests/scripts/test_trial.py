@@ -48,9 +48,8 @@ def test_an_error_of_ours_is_one_line_with_its_way_out() -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_to_us_alone_is_handed_on_as_ctrl_c_and_waited_for(number: signal.Signals, tmp_path: Path) -> None:
     told = tmp_path / "told"
-    child = (
-        f"trap 'sleep 0.2; echo heard >{told}; exit 1' INT; kill -{number.name[3:]} $PPID; while :; do sleep 0.1; done"
-    )
+    heard = f"trap 'sleep 0.2; echo heard >{told}; exit 1' INT"
+    child = f"{heard}; sleep 0.3; kill -{number.name[3:]} $PPID; while :; do sleep 0.1; done"
     before = signal.signal(number, trial.end)
     try:
         with pytest.raises(trial.Ended):
