@@ -38,9 +38,9 @@ class Ended(KeyboardInterrupt):
     """SIGTERM or SIGHUP came, to us alone: the command that runs has not heard of it."""
 
 
-def end(*_: object) -> None:
+def end(number: int, _frame: object) -> None:
     """What a signal that ends us does."""
-    raise Ended
+    raise Ended(f"ended by {signal.Signals(number).name}")
 
 
 @dataclass

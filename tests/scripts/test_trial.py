@@ -52,7 +52,7 @@ def test_a_signal_to_us_alone_is_handed_on_as_ctrl_c_and_waited_for(number: sign
     child = f"{heard}; sleep 0.3; kill -{number.name[3:]} $PPID; while :; do sleep 0.1; done"
     before = signal.signal(number, trial.end)
     try:
-        with pytest.raises(trial.Ended):
+        with pytest.raises(trial.Ended, match=f"ended by {number.name}"):
             Trial(dict(os.environ)).run("rent", "bash", "-c", child)
     finally:
         signal.signal(number, before)
