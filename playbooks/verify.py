@@ -87,7 +87,7 @@ def run_checks(box: Box, known: Mapping[str, Any], *, quiet: bool) -> list[dict[
         variables = environment(os.environ, facts_file)
         words, output = pytest_words(target.alias, config, report), sys.stderr if quiet else None
         status = subprocess.run(words, cwd=ROOT, env=variables, stdout=output, check=False).returncode
-        subprocess.run(end_connection(target.alias, config), capture_output=True, check=False)
+        subprocess.run(end_connection(target.alias, config), env=variables, capture_output=True, check=False)
         if status not in (ALL_PASSED, SOME_FAILED) or not report.is_file():
             raise BoxError(f"box/{box.alias}: pytest ended with {status}", hint="see `fab status`: is the box there?")
         return checks_in(report.read_text())

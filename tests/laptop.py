@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -60,12 +61,7 @@ class Laptop:
     def run(self, line: str, cwd: Path | None = None, **more: str) -> "Done":
         """Type a command line and wait for it."""
         process = self.start(line, cwd, **more)
-        try:
-            out, err = process.communicate(timeout=LONGEST_SECONDS)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, 9)
-            out, err = process.communicate()
-            raise AssertionError(f"{line}: not done in {LONGEST_SECONDS} s\n{out}\n{err}") from None
+        out, err = all_said(process)
         return Done(line, process.returncode, out, err)
 
     def must(self, line: str, cwd: Path | None = None, **more: str) -> str:
@@ -150,6 +146,16 @@ class Done:
         """All it said, if it failed: exit 0 on failure is a fault by itself."""
         assert self.status != 0, f"{self.line} succeeded:\n{self.out[-4000:]}"
         return self.out + self.err
+
+
+def all_said(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """All that a program, which leads its own group, says to its end; killed with the group if it takes too long."""
+    try:
+        return process.communicate(timeout=LONGEST_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        out, err = process.communicate()
+        raise AssertionError(f"{process.args!r}: not done in {LONGEST_SECONDS} s\n{out}\n{err}") from None
 
 
 def new_laptop(folder: Path, *, boxes: bool = True, stack: str = "local", **more: str) -> Laptop:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cloud import CHECKOUT
-from tests.laptop import LONGEST_SECONDS, NOT_COPIED, SETTINGS
+from tests.laptop import LONGEST_SECONDS, NOT_COPIED, SETTINGS, all_said
 
 
 @pytest.fixture
@@ -40,18 +40,9 @@ def start_try(root: Path, **more: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def all_said(process: subprocess.Popen[str]) -> str:
-    """All that it says to its end; it ends in time, whatever it waits for."""
-    try:
-        return process.communicate(timeout=LONGEST_SECONDS)[0]
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        raise AssertionError(process.communicate()[0]) from None
-
-
 def test_one_command_does_the_whole_job_and_leaves_nothing(fresh: Path) -> None:
     process = start_try(fresh)
-    said = all_said(process)
+    said, _ = all_said(process)
     assert process.returncode == 0, said[-6000:]
     for promised in (
         "the model's function was run: add(2, 3) == 5",
@@ -70,7 +61,7 @@ def test_ctrl_c_while_the_box_boots_cleans_up_and_says_so(fresh: Path) -> None:
         assert process.poll() is None and time.monotonic() < deadline, "no box was ever made"
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to everything in the foreground
-    said = all_said(process)
+    said, _ = all_said(process)
     assert process.returncode == 130, said[-3000:]
     assert "cleaning up" in said
     assert not any(boxes.glob("*")), said[-3000:]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cloud import TOKEN
-from tests.laptop import LONGEST_SECONDS, Laptop, another_laptop, linode_settings, new_laptop, wait_for
+from tests.laptop import Laptop, all_said, another_laptop, linode_settings, new_laptop, wait_for
 
 CREATE = "^/v4/linode/instances$"
 
@@ -214,7 +214,7 @@ def test_two_laptops_at_once_make_one_box_at_most(laptop: Laptop, tmp_path: Path
     # The first must not have given its box back before the second has asked.
     up = "pulumi up -s coder-7b --yes --non-interactive --skip-preview"
     both = [one.start(up, DAYBOX_ARM_SECONDS="15") for one in (laptop, other)]
-    said = [process.communicate(timeout=LONGEST_SECONDS)[0] for process in both]
+    said = [all_said(process)[0] for process in both]
     answers = [entry["status"] for entry in laptop.cloud.requests("POST", "/linode/instances")[asked:]]
     assert sum(status == 200 for status in answers) == 1, said
     assert [process.returncode for process in both] != [0, 0]

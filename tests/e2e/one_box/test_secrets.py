@@ -64,13 +64,13 @@ def test_what_keeps_the_tunnel_inherits_no_token(laptop: Laptop, repository: Pat
     assert not [keeper for keeper in keepers if holds(shown(keeper, "environ"), PLANTED.values())]
 
 
-@pytest.mark.parametrize("line", ["fab ssh -- true", "fab logs --of bootstrap", "fab bootstrap", "fab status"])
-def test_no_ssh_inherits_a_token(laptop: Laptop, repository: Path, tmp_path: Path, line: str) -> None:
+@pytest.mark.parametrize("command", ["ssh -- true", "logs --of bootstrap", "bootstrap", "status", "verify"])
+def test_no_ssh_inherits_a_token(laptop: Laptop, repository: Path, tmp_path: Path, command: str) -> None:
     """Each ssh tells its environment first, and then is ssh."""
     wrapped = tmp_path / "ssh"
     wrapped.write_text(f'#!/bin/sh\nenv -0 >>{tmp_path}/told\nexec {shutil.which("ssh")} "$@"\n')
     wrapped.chmod(0o755)
-    laptop.run(f"export PATH={tmp_path}:$PATH; {line}").ok()
+    laptop.run(f"export PATH={tmp_path}:$PATH; fab {command}").ok()
     told = (tmp_path / "told").read_bytes()
     assert b"HOME=" in told
     assert not holds(told, PLANTED.values())
