@@ -5,6 +5,7 @@ from pulumi.runtime.config import CONFIG
 
 from stacks.errors import DayboxError
 from stacks.lot import lot_of
+from stacks.quote import quote
 from stacks.settings import Settings
 from stacks.workstation import Workstation
 
@@ -15,7 +16,9 @@ def declare() -> None:
     """Declare the box of the selected stack and export what playbooks need of it."""
     raw = {key.removeprefix(PREFIX): text for key, text in CONFIG.get().items() if key.startswith(PREFIX)}
     settings = Settings.from_config(pulumi.get_stack(), raw)
-    workstation = Workstation("workstation", lot_of(settings))
+    lot = lot_of(settings)
+    pulumi.log.info(quote(lot))
+    workstation = Workstation("workstation", lot)
     for name, value in workstation.outputs.items():
         pulumi.export(name, value)
 

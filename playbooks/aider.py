@@ -23,7 +23,7 @@ from stacks.box import Box
 from stacks.catalog import MODELS
 from stacks.errors import ConfigError, ModelError, UsageError
 from stacks.places import cache_dir, private_folder, stack_dir, write_private
-from stacks.settings import named
+from stacks.values import named
 
 AIDER_VERSION = "0.86.2"  # every pin was measured with this one
 CLIENT = "aider"
@@ -95,7 +95,7 @@ def prepare(
 def facts_of(box: Box) -> AiderFacts:
     """What aider must be told of the box's model. Raises ConfigError if this checkout does not know it."""
     try:
-        return named(MODELS, box.model).aider
+        return named(MODELS, box.model).family.aider
     except ValueError as error:
         raise ConfigError(f"stacks/{box.stack}/model: {error.args[0]}", hint=str(error.args[1])) from None
 

@@ -14,8 +14,8 @@ from stacks.box import Box
 from stacks.catalog import CLOUDS
 from stacks.errors import BoxError, ConfigError, NotReadyError
 from stacks.places import CACHE_VARIABLE, STATE_VARIABLE, cache_dir, state_dir, write_private
-from stacks.settings import named
 from stacks.ssh import PIN_HINT, Target, environment, run
+from stacks.values import named
 
 BOX_PORT = 8000  # where the box publishes vLLM, on its loopback only
 OPEN_SECONDS = 40.0  # a box that reboots meanwhile is back by then

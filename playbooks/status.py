@@ -84,7 +84,7 @@ def standings(stack: str | None) -> list[Standing]:
 def known(row: Mapping[str, Any]) -> Known:
     """What Pulumi says of the stack in one row of `pulumi stack ls`."""
     from stacks.catalog import CLOUDS
-    from stacks.settings import named
+    from stacks.values import named
 
     name, resources = str(row["name"]), int(row.get("resourceCount") or 0)
     bare = Known(name, None, resources, begun=bool(resources) or has_open_entry(name))
@@ -107,7 +107,7 @@ def account_meant(stack: str) -> tuple[str, str]:
     Empty if not even that can be told.
     """
     from stacks.catalog import CLOUDS
-    from stacks.settings import api_url, named
+    from stacks.values import api_url, named
 
     try:
         raw = raw_settings(stack)

@@ -120,7 +120,7 @@ def accounts_to_look_into(stack: str | None) -> list[Account]:
 def cloud_named(name: str) -> "Cloud":
     """The catalog's row of this cloud."""
     from stacks.catalog import CLOUDS
-    from stacks.settings import named
+    from stacks.values import named
 
     return named(CLOUDS, name)
 

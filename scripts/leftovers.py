@@ -16,7 +16,7 @@ from stacks.errors import CloudError
 from stacks.lease import TAG
 from stacks.ledger import entries
 from stacks.places import cloud_dir, local_url, state_dir
-from stacks.settings import named, own_port
+from stacks.values import named, own_port
 
 HELPERS = ("pulumi.dynamic", "pulumi-language-", "pulumi-resource-")  # of Pulumi; a killed one leaves them running
 

@@ -19,7 +19,7 @@ from stacks import catalog
 from stacks.errors import DayboxError
 from stacks.places import local_url
 from stacks.price import billed_hours, billed_usd
-from stacks.settings import named
+from stacks.values import named
 
 ROOT = Path(__file__).resolve().parent.parent
 STACK, COMPARED = "local", "coder-30b"

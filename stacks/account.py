@@ -136,12 +136,6 @@ class Account:
             now=parsedate_to_datetime(reply.headers["Date"]).astimezone(UTC),
         )
 
-    def usd_per_hour(self, plan: str, region: str) -> float | None:
-        """The live price; None if the API gives none: 0 and null mean unknown, never free."""
-        row = self.get(f"/linode/types/{plan}") or {}
-        regional = next((price for price in row.get("region_prices") or [] if price["id"] == region), None)
-        return ((regional or row.get("price") or {}).get("hourly")) or None
-
     def get(self, path: str) -> dict[str, Any] | None:
         """The JSON at `path`, or None if the API says 404."""
         return self._call(path, self.client.get)

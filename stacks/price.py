@@ -1,12 +1,15 @@
 """What a box costs. The one place that knows how hours are billed."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 from stacks import catalog
 from stacks.account import Account
+from stacks.catalog import Plan
 from stacks.settings import Settings
 
 DELETION_MINUTES = 5  # an armed box outlives no limit by more than 3
@@ -23,13 +26,28 @@ class Price:
 def price_of(settings: Settings, account: Account, now: datetime) -> Price:
     """The live price of the stack's plan, else the catalog's, labelled as such with its date."""
     live = live_price(account, settings.plan.name, settings.region, now)
-    return live or Price(settings.plan.usd_per_hour, f"daybox catalog {catalog.PRICES_READ}: the API gave none")
+    return live or catalog_price(settings.plan, "the API gave none")
 
 
 def live_price(account: Account, plan: str, region: str, now: datetime) -> Price | None:
     """What the API asks for `plan` now, its source as `api.linode.com 2026-11-25`; None if it gives no price."""
-    usd = account.usd_per_hour(plan, region)
+    usd = hourly(account.get(f"/linode/types/{plan}") or {}, region)
     return None if usd is None else Price(usd, f"{urlsplit(account.api_url).netloc} {now.astimezone(UTC):%Y-%m-%d}")
+
+
+def catalog_price(plan: Plan, why: str) -> Price:
+    """What daybox remembers of a plan, labelled as such. why: there is no better one."""
+    return Price(plan.usd_per_hour, f"daybox catalog {catalog.PRICES_READ}: {why}")
+
+
+def hourly(row: Mapping[str, Any], region: str = "") -> float | None:
+    """USD for one hour in one row of `/linode/types`; None if it gives none. 0 and null mean unknown, never free.
+
+    A region with a price of its own has that one. `monthly` is never used: GPU plans have had none since 2026-07-01.
+    """
+    regional = next((price for price in row.get("region_prices") or [] if price.get("id") == region), None)
+    usd = (regional or row.get("price") or {}).get("hourly")
+    return float(usd) if usd else None
 
 
 def billed_hours(lived_seconds: float) -> int:

@@ -1,72 +1,173 @@
-"""Does a model fit a plan? Arithmetic alone: weights + KV cache + overhead, in GiB per card."""
+"""Does a model fit a plan? Arithmetic alone: weights + KV cache + overhead, in GiB on each card."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from stacks.catalog import MEMORY_SHARE, Model, Plan
+from stacks import attention
+from stacks.attention import Cache, Full, Recurrent
+from stacks.catalog import DEVICES, MEMORY_SHARE, Device, Model, Plan
 
-OVERHEAD_GIB = (
-    1.67  # activations, CUDA graphs, non-torch: measured on an A40 with Qwen3-Coder-30B (fleet-p0, vLLM 0.29)
-)
+# What a card holds beside weights and cache: activations, CUDA graphs, the CUDA context. Source: an A40 with
+# Qwen3-Coder-30B (fleet-p0, vLLM 0.29): 46068 MiB x 0.92 - 17.94 GiB of weights - 21.78 GiB of cache.
+OVERHEAD_GIB = 1.67
 CPU_OVERHEAD_GIB = 1.0  # the local box: API and engine processes without weights and cache
-BYTES_PER_VALUE = 2  # bf16
+KV_BYTES = {"auto": 2, "fp8": 1}  # bytes of one cached number; auto: as the model computes, 16 bits
+FP8_CAPABILITY = 89
+# Twice vLLM's batch of 2048 tokens: it schedules one batch while the other computes (config/vllm.py).
+IN_FLIGHT_TOKENS = 4096
 
 
 @dataclass(frozen=True)
 class Fit:
-    """What one card holds, GiB; `free_gib` below zero means that it does not fit."""
+    """One model on one plan: what each of `tp` cards holds, GiB, and why that does not work, if it does not.
 
+    kv_gib: of one sequence of `context` tokens. max_context: the longest that fits and that the model was made for.
+    pool_gib: what is left for the cache. concurrency: sequences of `context` tokens at once.
+    """
+
+    model: str
+    plan: str
+    tp: int
+    context: int
+    kv_dtype: str
     weights_gib: float
     kv_gib: float
     overhead_gib: float
     budget_gib: float
+    pool_gib: float
+    kv_bytes_per_token: int
+    max_context: int
+    concurrency: float
+    reasons: tuple[str, ...]
 
     @property
     def free_gib(self) -> float:
-        """What is left of the card's budget."""
+        """What is left of the card's budget; below zero if it does not fit."""
         return self.budget_gib - self.weights_gib - self.kv_gib - self.overhead_gib
 
     @property
     def fits(self) -> bool:
-        """Whether the card holds all of it."""
-        return self.free_gib >= 0
+        """Whether nothing speaks against it."""
+        return not self.reasons
 
 
-def kv_bytes_per_token(model: Model, tp: int) -> int:
-    """Bytes that one token of full attention occupies on each card.
+def fit(
+    model: Model,
+    plan: Plan,
+    context: int,
+    *,
+    tp: int | None = None,
+    kv_dtype: str = "auto",
+    memory_share: float = MEMORY_SHARE,
+) -> Fit:
+    """What `model` with `context` tokens needs on each card of `plan`.
 
-    Keys and values (2) of 2 bytes each; heads are replicated when there are more cards than kv heads.
-    Source: vLLM 0.33, v1/kv_cache_interface.py; two real engines agree within 0.03 %.
+    tp: cards that share the model; None: as many as its heads allow. kv_dtype: `auto` or `fp8`. memory_share: of a
+    card's memory that vLLM takes.
     """
-    heads_per_card = max(1, model.kv_heads // tp)
-    return 2 * BYTES_PER_VALUE * model.layers * heads_per_card * model.head_dim
-
-
-def fit(model: Model, plan: Plan, context: int) -> Fit:
-    """What `model` with `context` tokens needs on each card of `plan`, GiB."""
-    tp = max(1, plan.gpus)
+    tp = tp or most_cards(model, plan)
+    cache = Cache(tp, KV_BYTES[kv_dtype], device_of(plan).block_tokens, IN_FLIGHT_TOKENS)
+    parts = model.family.attention
+    budget = plan.gpu_gib * (memory_share if plan.gpus else 1)
+    overhead = OVERHEAD_GIB if plan.gpus else CPU_OVERHEAD_GIB
+    pool = min(device_of(plan).kv_pool_gib or budget, budget - model.weights_gib / tp - overhead)
+    longest = longest_context(model, cache, pool)
+    needed = attention.bytes_needed(parts, cache, context)
     return Fit(
+        model=model.name,
+        plan=plan.name,
+        tp=tp,
+        context=context,
+        kv_dtype=kv_dtype,
         weights_gib=model.weights_gib / tp,
-        kv_gib=kv_bytes_per_token(model, tp) * context / 2**30,
-        overhead_gib=OVERHEAD_GIB if plan.gpus else CPU_OVERHEAD_GIB,
-        budget_gib=plan.gpu_gib * (MEMORY_SHARE if plan.gpus else 1),
+        kv_gib=needed / 2**30,
+        overhead_gib=overhead,
+        budget_gib=budget,
+        pool_gib=max(pool, 0),
+        kv_bytes_per_token=attention.bytes_per_token(parts, cache),
+        max_context=longest,
+        concurrency=max(pool, 0) * 2**30 / needed if needed else 0,
+        reasons=(*misfits(model, plan, tp, kv_dtype), *shortages(model, plan, context, longest, tp)),
     )
 
 
-def reasons_against(model: Model, plan: Plan, context: int) -> list[str]:
-    """Why `model` cannot be served on `plan` with `context` tokens; empty if it can."""
+def longest_context(model: Model, cache: Cache, pool_gib: float) -> int:
+    """The most tokens, up to the model's own window, of which one sequence fits a pool of `pool_gib`; 0 if none."""
+    low, high = 0, model.family.window_tokens
+    while low < high:
+        middle = (low + high + 1) // 2
+        if attention.bytes_needed(model.family.attention, cache, middle) <= pool_gib * 2**30:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def misfits(model: Model, plan: Plan, tp: int, kv_dtype: str) -> list[str]:
+    """What the cards cannot do, however much memory they had."""
+    if not plan.gpus:
+        return []
     reasons = []
-    if context > model.window_tokens:
-        reasons.append(f"{context} tokens are more than the {model.window_tokens} {model.name} was made for")
-    if plan.gpus and plan.capability < model.minimum_capability:
+    needed = model.quantization.capability
+    if plan.capability < needed:
         reasons.append(
-            f"{plan.name} has compute capability {plan.capability}, {model.name} needs {model.minimum_capability}"
+            f"{model.name} is {model.quantization.name}, which needs compute capability {needed / 10:.1f}; "
+            f"the {plan.card} of {plan.name} has {plan.capability / 10:.1f}"
         )
-    if plan.gpus and model.heads % plan.gpus:
-        reasons.append(f"{plan.gpus} cards do not divide the {model.heads} attention heads of {model.name}")
-    needed = fit(model, plan, context)
-    if not needed.fits:
+    if kv_dtype == "fp8" and plan.capability < FP8_CAPABILITY:
         reasons.append(
-            f"{model.name} with {context} tokens needs {needed.budget_gib - needed.free_gib:.1f} GiB a card, "
-            f"{plan.name} gives {needed.budget_gib:.1f}"
+            f"a cache in fp8 needs compute capability {FP8_CAPABILITY / 10:.1f}, "
+            f"the {plan.card} of {plan.name} has {plan.capability / 10:.1f}"
         )
+    if tp > plan.gpus:
+        reasons.append(f"tensor parallelism of {tp} needs {tp} cards, {plan.name} has {plan.gpus}")
+    if not divides(model, tp):
+        heads = f"{model.family.heads} attention heads{kv_heads(model)}"
+        reasons.append(f"{tp} cards cannot share the {heads} of {model.name}: {choices(model, plan)}")
     return reasons
+
+
+def shortages(model: Model, plan: Plan, context: int, longest: int, tp: int) -> list[str]:
+    """What is too long, or too much."""
+    window = model.family.window_tokens
+    if context > window:
+        return [f"{context} tokens are more than the {window} that {model.name} was made for"]
+    if longest == 0:
+        weights = f"{model.weights_gib / tp:.1f} GiB of weights on each of {tp} cards of {plan.gpu_gib:.1f} GiB"
+        return [f"{model.name} has {weights}, which leaves no room for a cache on {plan.name}"]
+    if context > longest:
+        return [f"{context} tokens are more than the {longest} of {model.name} that fit {plan.name}"]
+    return []
+
+
+def divides(model: Model, tp: int) -> bool:
+    """Whether `tp` cards can share the model's heads, of every kind."""
+    return model.family.heads % tp == 0 and all(part.divides(tp) for part in model.family.attention)
+
+
+def most_cards(model: Model, plan: Plan) -> int:
+    """The most cards of the plan that can share the model."""
+    return max(tp for tp in range(1, max(1, plan.gpus) + 1) if divides(model, tp))
+
+
+def kv_heads(model: Model) -> str:
+    """` (4 of keys and values)`, for an error; empty if nothing of the kind is shared."""
+    heads = {part.kv_heads for part in model.family.attention if isinstance(part, Full)}
+    heads |= {part.heads for part in model.family.attention if isinstance(part, Recurrent)}
+    return f" ({', '.join(map(str, sorted(heads)))} of keys and values)" if heads else ""
+
+
+def choices(model: Model, plan: Plan) -> str:
+    """The numbers of cards that would do, for an error."""
+    return "it takes " + " or ".join(str(tp) for tp in range(1, max(1, plan.gpus) + 1) if divides(model, tp))
+
+
+def device_of(plan: Plan) -> Device:
+    """What vLLM computes on with this plan."""
+    return next(device for device in DEVICES if device.name == plan.device)
+
+
+def fitting(model: Model, plans: Iterable[Plan], context: int, kv_dtype: str = "auto") -> list[Fit]:
+    """The plans on which it fits, in the order given."""
+    fits = (fit(model, plan, context, kv_dtype=kv_dtype) for plan in plans)
+    return [one for one in fits if one.fits]

@@ -6,7 +6,7 @@ bills, the box is armed before `up` is green, and the token and firewall stay un
 
 import pulumi
 import pulumi_linode as linode
-from pulumi import ResourceOptions
+from pulumi import ErrorHook, ErrorHookArgs, ResourceHookBinding, ResourceOptions
 
 from stacks import firewall
 from stacks.arming import program_sha256
@@ -14,13 +14,34 @@ from stacks.box import Box
 from stacks.keys import key_words
 from stacks.lease import ISO_TIME, TOKEN_OUTLASTS
 from stacks.lot import Lot
+from stacks.market import market
+from stacks.quote import go_there
 from stacks.receipt import Receipt
 from stacks.settings import Settings
 from stacks.watchdog import ArmInputs, Watchdog
 
 TOKEN_SCOPES = "linodes:read_write"
 # NOTE: a changed template, or a second laptop's key, must never replace a running box; arming sets the tags.
+REFUSED = "[403]"  # the API's word for no capacity; its text is not certain, and scopes were asked for before
 KEEP = ["metadatas", "tags", "authorizedKeys"]
+
+
+def no_capacity(settings: Settings) -> ErrorHook:
+    """Capacity is known only at the create: names where else the plan is listed, and the line that goes there."""
+
+    def on_error(args: ErrorHookArgs) -> bool:
+        if args.failed_operation == "create" and any(REFUSED in error for error in args.errors):
+            elsewhere = [region for region in listed(settings) if region != settings.region]
+            fact = f"stacks/{settings.stack}/region: {settings.region} has no {settings.plan.name} now"
+            pulumi.log.error(f"{fact}; {go_there(settings.stack, elsewhere)}")
+        return False  # to ask again would be to wait for somebody else's box
+
+    return ErrorHook("no-capacity", on_error)
+
+
+def listed(settings: Settings) -> list[str]:
+    """Regions that list the stack's plan as available now."""
+    return market(settings.api_url, refresh=True).in_stock(settings.plan) or []
 
 
 class Workstation(pulumi.ComponentResource):
@@ -105,6 +126,7 @@ class Workstation(pulumi.ComponentResource):
                     replace_on_changes=["type", "region"],  # else resized or migrated, over an hour
                     ignore_changes=KEEP,
                     depends_on=[self.receipt],
+                    hooks=ResourceHookBinding(on_error=[no_capacity(settings)]),
                 ),
             ),
         )

@@ -23,7 +23,7 @@ def recipe(site: str) -> str:
 
 def serve() -> list[str]:
     """vLLM's command line, as on a box."""
-    return [*CPU.entry_words, "/mnt/model", *FLAGS, *CPU.vllm_flags]
+    return [*CPU.entry_words, "/mnt/model", *FLAGS, f"--max-num-seqs={CPU.sequences}", *CPU.vllm_flags]
 
 
 def environment() -> dict[str, str]:

@@ -51,7 +51,7 @@ def test_the_smallest_model_is_given_the_form_of_its_answers() -> None:
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
 def test_the_pin_is_the_last_entry_for_every_model_of_the_catalog(model: object) -> None:
-    entries = yaml.safe_load(settings_text("coder", model.aider, BASE, "the-key"))  # type: ignore[attr-defined]
+    entries = yaml.safe_load(settings_text("coder", model.family.aider, BASE, "the-key"))  # type: ignore[attr-defined]
     assert entries[-1] == {
         "name": "aider/extra_params",
         "extra_params": {"api_base": BASE, "api_key": "the-key", "max_retries": 0},

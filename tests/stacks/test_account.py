@@ -114,14 +114,6 @@ def test_an_unreachable_cloud_names_itself() -> None:
         Account("http://127.0.0.1:9", TOKEN).instances()
 
 
-def test_the_price_is_the_hourly_one(account: Account) -> None:
-    assert account.usd_per_hour("g2-gpu-rtx4000a2-s", "us-ord") == 1.05
-
-
-def test_a_plan_the_api_does_not_know_has_no_price(account: Account) -> None:
-    assert account.usd_per_hour("g9-gpu-unheard-of", "us-ord") is None
-
-
 def test_no_token_is_found_before_anything_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LINODE_TOKEN", raising=False)
     with pytest.raises(ConfigError, match="LINODE_TOKEN: is not set"):

@@ -21,17 +21,17 @@ def sub(a, b):
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
 def test_every_model_has_an_edit_format_that_aider_knows(model: Model) -> None:
-    assert model.aider.edit_format in {"diff", "whole", "udiff"}
+    assert model.family.aider.edit_format in {"diff", "whole", "udiff"}
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
 def test_every_answer_is_shorter_than_the_window(model: Model) -> None:
-    assert 0 < model.aider.max_output_tokens < model.window_tokens
+    assert 0 < model.family.aider.max_output_tokens < model.family.window_tokens
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
 def test_a_second_name_has_a_limit_of_its_own(model: Model) -> None:
-    assert bool(model.aider.weak_suffix) == bool(model.aider.weak_max_output_tokens)
+    assert bool(model.family.aider.weak_suffix) == bool(model.family.aider.weak_max_output_tokens)
 
 
 def test_the_form_of_the_smallest_model_is_the_one_that_was_measured() -> None:

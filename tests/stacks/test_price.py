@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from stacks.price import affordable_minutes, billed_hours, billed_usd
+from stacks.catalog import PLANS
+from stacks.price import affordable_minutes, billed_hours, billed_usd, catalog_price, hourly
 
 
 @pytest.mark.parametrize(("seconds", "hours"), [(1, 1), (3600, 1), (3601, 2), (9000, 3)])
@@ -32,3 +33,26 @@ def test_a_box_that_outlives_its_end_by_three_minutes_keeps_within_the_budget(bu
 
 def test_no_budget_is_no_limit() -> None:
     assert affordable_minutes(None, 1.05) == math.inf
+
+
+@pytest.mark.parametrize(
+    ("row", "usd"),
+    [
+        ({"price": {"hourly": 1.05, "monthly": 0}}, 1.05),
+        ({"price": {"hourly": 0, "monthly": 756}}, None),
+        ({"price": {"hourly": None, "monthly": None}}, None),
+        ({"price": None}, None),
+        ({}, None),
+        ({"price": {"hourly": 1.0}, "region_prices": [{"id": "id-cgk", "hourly": 1.2}]}, 1.2),
+        ({"price": {"hourly": 1.0}, "region_prices": [{"id": "br-gru", "hourly": 1.4}]}, 1.0),
+        ({"price": {"hourly": 1.0}, "region_prices": [{"id": "id-cgk", "hourly": 0}]}, None),
+    ],
+)
+def test_the_price_is_the_hourly_one_of_the_region_and_zero_is_unknown(
+    row: dict[str, object], usd: float | None
+) -> None:
+    assert hourly(row, "id-cgk") == usd
+
+
+def test_a_price_that_is_remembered_says_so_and_when_it_was_read() -> None:
+    assert catalog_price(PLANS[0], "not asked").source == "daybox catalog 2026-07-18: not asked"

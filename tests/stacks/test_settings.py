@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from stacks.bundle import vllm_words
 from stacks.errors import ConfigError
-from stacks.settings import KEYS, OPTIONAL_KEYS, Settings, minutes, networks, own_port
+from stacks.settings import KEYS, OPTIONAL_KEYS, Settings
+from stacks.values import minutes, networks, own_port
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = sorted(path.name.split(".")[1] for path in (ROOT / "stacks").glob("Pulumi.*.yaml"))
@@ -65,9 +67,9 @@ def test_all_faults_are_reported_together(raw: dict[str, str]) -> None:
     ]
 
 
-def test_an_unknown_model_names_the_choices(raw: dict[str, str]) -> None:
-    assert "'qwen-33b' is not in the catalog; choose from: smollm2-135m, qwen3-coder-30b" in faults(
-        raw | {"model": "qwen-33b"}
+def test_an_unknown_model_names_the_nearest(raw: dict[str, str]) -> None:
+    assert "stacks/coder-32b/model: 'qwen3-coder-33b' is not in the catalog; choose from: qwen3-coder-30b" in faults(
+        raw | {"model": "qwen3-coder-33b"}
     )
 
 
@@ -81,13 +83,15 @@ def test_the_whole_world_and_nonsense_are_no_place_to_work_from(text: str) -> No
         networks(text)
 
 
-def test_an_unknown_plan_names_the_choices(raw: dict[str, str]) -> None:
-    said = faults(raw | {"plan": "g2-gpu-rtx9000"})
-    assert "stacks/coder-32b/plan: 'g2-gpu-rtx9000' is not in the catalog; choose from: g2-gpu-rtx4000a1-s" in said
+def test_an_unknown_plan_names_the_nearest(raw: dict[str, str]) -> None:
+    said = faults(raw | {"plan": "g2-gpu-rtx4000-s"})
+    assert "stacks/coder-32b/plan: 'g2-gpu-rtx4000-s' is not in the catalog; choose from: g2-gpu-rtx4000a" in said
 
 
 def test_a_model_that_cannot_fit_stops_before_anything_is_created(raw: dict[str, str]) -> None:
-    assert "needs 27.7 GiB a card, g2-gpu-rtx4000a1-s gives 18.4" in faults(raw | {"plan": "g2-gpu-rtx4000a1-s"})
+    said = faults(raw | {"plan": "g2-gpu-rtx4000a1-s"})
+    assert "stacks/coder-32b/model: qwen2.5-coder-32b has 18.0 GiB of weights on each of 1 cards of 20.0 GiB" in said
+    assert "see what does: fab fit qwen2.5-coder-32b --context 32768" in said
 
 
 def test_force_rents_although_it_does_not_fit(raw: dict[str, str]) -> None:
@@ -131,3 +135,38 @@ def test_an_api_elsewhere_must_be_encrypted_because_it_gets_the_token(host: str,
 
 def test_a_box_token_never_shows_when_settings_are_printed(raw: dict[str, str]) -> None:
     assert "planted" not in repr(Settings.from_config("coder-32b", raw | {"boxToken": "planted"}))
+
+
+def test_cards_and_sequences_that_nobody_named_are_chosen(raw: dict[str, str]) -> None:
+    settings = Settings.from_config("coder-32b", raw)
+    assert (settings.tp, settings.max_num_seqs) == (2, 8)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "fact"),
+    [
+        ("tp", "3", "tensor parallelism of 3 needs 3 cards"),
+        ("kvCacheDtype", "int2", "stacks/coder-32b/kvCacheDtype: 'int2' is unknown; choose from: auto, fp8"),
+        ("maxNumSeqs", "1.5", "stacks/coder-32b/maxNumSeqs: '1.5' is not a whole number"),
+        ("gpuMemoryUtilization", "1.2", "stacks/coder-32b/gpuMemoryUtilization: '1.2' is more than all of it"),
+        ("gpuMemoryUtilization", "0.5", "stacks/coder-32b/model: qwen2.5-coder-32b"),
+        ("vllmArgs", "--trust-remote-code", "stacks/coder-32b/vllmArgs: --trust-remote-code"),
+        ("vllmArgs", "--host=0.0.0.0", "stacks/coder-32b/vllmArgs: --host"),
+        ("vllmArgs", "--max-model-len 9", "daybox:context"),
+    ],
+)
+def test_what_vllm_would_refuse_or_must_not_be_told_is_a_fault(
+    raw: dict[str, str], key: str, value: str, fact: str
+) -> None:
+    assert fact in faults(raw | {key: value})
+
+
+def test_more_words_for_vllm_come_last(raw: dict[str, str]) -> None:
+    settings = Settings.from_config("coder-32b", raw | {"vllmArgs": "--max-num-batched-tokens 4096"})
+    assert vllm_words(settings)[-2:] == ["--max-num-batched-tokens", "4096"]
+
+
+def test_a_turing_card_is_told_to_compute_in_16_bits_that_it_knows(raw: dict[str, str]) -> None:
+    old = Settings.from_config("coder-32b", raw | {"plan": "g1-gpu-rtx6000-2", "region": "us-east"})
+    assert "--dtype=half" in vllm_words(old)
+    assert "--dtype=half" not in vllm_words(Settings.from_config("coder-32b", raw))

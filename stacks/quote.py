@@ -1,0 +1,44 @@
+"""What a stack costs and how its model fits, in one line before it is rented; and where to go if it cannot be had."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from stacks.price import billed_hours, billed_usd
+from stacks.sizing import Fit
+
+if TYPE_CHECKING:
+    from stacks.lot import Lot
+
+OVERRUN_SECONDS = 180  # an armed box outlives no hard limit by more; it may begin one more hour
+
+
+def quote(lot: "Lot") -> str:
+    """Price per hour with its source, the longest it can cost, and the fit.
+
+    The longest is until the lease's hard end and what an armed box may outlive it, in whole hours, as billed.
+    """
+    entry, settings = lot.entry, lot.settings
+    seconds = (lot.ends - lot.lease.start).total_seconds() + OVERRUN_SECONDS
+    most = billed_usd(seconds, entry.usd_per_hour)
+    return (
+        f"{settings.plan.name} in {settings.region}: ${entry.usd_per_hour:.2f}/h ({entry.price_source}), "
+        f"at most ${most:.2f} in {billed_hours(seconds)} begun hours, until {lot.ends:%Y-%m-%d %H:%M} UTC "
+        f"({settings.cloud.money}); {fit_words(settings.fit)}"
+    )
+
+
+def fit_words(fit: Fit) -> str:
+    """The fit in one sentence; GiB are of each card."""
+    fits = f"{fit.free_gib:.1f} free" if fit.fits else f"DOES NOT FIT: {'; '.join(fit.reasons)}"
+    return (
+        f"{fit.model} with {fit.context} tokens: weights {fit.weights_gib:.1f} + cache {fit.kv_gib:.1f} "
+        f"+ overhead {fit.overhead_gib:.1f} of {fit.budget_gib:.1f} GiB a card, {fits}"
+    )
+
+
+def go_there(stack: str, regions: Sequence[str]) -> str:
+    """The line that takes the stack to the first of the regions that have its plan."""
+    if not regions:
+        return "no region lists it: take another plan, see `fab plans`"
+    more = f" (also {', '.join(regions[1:])})" if regions[1:] else ""
+    return f"pulumi config set -s {stack} daybox:region {regions[0]}{more}"

@@ -1,0 +1,124 @@
+"""The texts of a stack's config as values. Each parser raises ValueError(fact, hint) where the text is wrong."""
+
+import difflib
+import ipaddress
+import re
+import zlib
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from stacks.catalog import Cloud
+from stacks.places import local_url
+
+T = TypeVar("T")
+
+FIRST_PORT, PORTS = 18_000, 1_000  # away from what developers usually run, below Linux's ephemeral ports
+IN_CLEAR = re.compile(r"http://127\.0\.0\.1(:[0-9]+)?/?")  # whole: 127.0.0.1.example.net is somebody's name
+MINUTES_PER = {"s": 1 / 60, "m": 1, "h": 60, "": 1}
+FEW = 8  # choices that still fit a line
+
+
+def named(rows: tuple[T, ...], name: str) -> T:
+    """The row of that name. Raises ValueError(fact, hint) naming the choices, or of many the nearest."""
+    by_name = {row.name: row for row in rows}  # type: ignore[attr-defined]
+    if name not in by_name:
+        raise ValueError(f"{name!r} is not in the catalog", nearest(name, list(by_name)))
+    return by_name[name]
+
+
+def nearest(name: str, names: Sequence[str]) -> str:
+    """Which names may have been meant, as the way out of an error."""
+    alike = names if len(names) <= FEW else difflib.get_close_matches(name, names, n=3, cutoff=0)
+    return f"choose from: {', '.join(alike)}"
+
+
+def required(text: str) -> str:
+    """The text, which must not be empty."""
+    if not text:
+        raise ValueError("is empty")
+    return text
+
+
+def positive(text: str) -> float:
+    """A number above zero."""
+    try:
+        number = float(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a number") from None
+    if not 0 < number < float("inf"):
+        raise ValueError(f"{text!r} is not above zero")
+    return number
+
+
+def positive_whole(text: str) -> int:
+    """A whole number above zero."""
+    number = positive(text)
+    if number != int(number):
+        raise ValueError(f"{text!r} is not a whole number")
+    return int(number)
+
+
+def minutes(text: str) -> float:
+    """Minutes from `30`, `90s`, `30m` or `8h`."""
+    match = re.fullmatch(r"([0-9.]+)\s*([smh]?)", text)
+    if not match:
+        raise ValueError(f"{text!r} is not a duration", "write minutes, or 90s, 30m, 8h")
+    return positive(match[1]) * MINUTES_PER[match[2]]
+
+
+def share(text: str) -> float:
+    """A part of a whole, above zero and at most one."""
+    part = positive(text)
+    if part > 1:
+        raise ValueError(f"{text!r} is more than all of it", "write a number up to 1, as 0.92")
+    return part
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """A parser that takes exactly these words."""
+
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"{text!r} is unknown", f"choose from: {', '.join(words)}")
+        return text
+
+    return parse
+
+
+def yes_or_no(text: str) -> bool:
+    """True or False."""
+    if text not in ("true", "false"):
+        raise ValueError(f"{text!r} is neither true nor false")
+    return text == "true"
+
+
+def networks(text: str) -> tuple[str, ...]:
+    """CIDRs, at least one; a single address is its own network. The whole world is refused."""
+    if not text:
+        raise ValueError(
+            "is empty, so nobody could reach the box",
+            "say from where you work: pulumi config set -s {stack} daybox:sshFrom YOUR.PUBLIC.IP.ADDRESS/32",
+        )
+    try:
+        found = [ipaddress.ip_network(part.strip()) for part in text.split(",")]
+    except ValueError as error:
+        raise ValueError(str(error), "write CIDRs, separated by commas, as 203.0.113.7/32") from None
+    if any(network.prefixlen == 0 for network in found):
+        raise ValueError(f"{text!r} is the whole world", "name the networks you work from")
+    return tuple(str(network) for network in found)
+
+
+def own_port(stack: str) -> int:
+    """A port that is always the same for one name, and rarely another stack's."""
+    return FIRST_PORT + zlib.crc32(stack.encode()) % PORTS
+
+
+def api_url(cloud: Cloud, text: str) -> str:
+    """The API's address: the one set, else the cloud's own, else what the local cloud wrote down when it started."""
+    if text and not (text.startswith("https://") or IN_CLEAR.fullmatch(text)):
+        raise ValueError(f"{text!r} would carry the token in clear", "write https://…, or http://127.0.0.1:PORT")
+    if text or cloud.api_url:
+        return (text or cloud.api_url).rstrip("/")
+    if url := local_url():
+        return url
+    raise ValueError("the local cloud is not running", "start it: source scripts/env local")
