@@ -2,9 +2,13 @@
 
 from invoke.collection import Collection
 
-from playbooks import aider, bootstrap, client_env, logs, ssh, status, sweep, tunnel, verify
+from playbooks import aider, bootstrap, client_env, fit, logs, models, new, plans, ssh, status, sweep, tunnel, verify
 
 namespace = Collection()
+namespace.add_task(plans.plans)
+namespace.add_task(models.models)
+namespace.add_task(fit.fit)
+namespace.add_task(new.new)
 namespace.add_task(bootstrap.bootstrap)
 namespace.add_collection(Collection.from_module(tunnel, name="tunnel"))
 namespace.add_task(aider.launch_aider)

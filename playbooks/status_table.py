@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from playbooks.table import PIPE_WIDTH
 from stacks.lease import ISO_TIME
 
 if TYPE_CHECKING:
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
 STYLES = {"up": "bold green", "down": "dim", "gone": "yellow", "unknown": "bold red"}
 COLUMNS = ("stack", "state", "box", "plan", "age", "cost", "idle", "ends in", "armed", "ready", "tunnel")
 UNKNOWN = "?"
-PIPE_WIDTH = 200  # characters: whoever reads a pipe wants each box on one line
 
 
 def cells(row: Mapping[str, Any], now: datetime) -> tuple[str, ...]:

@@ -1,0 +1,164 @@
+"""`fab fit MODEL`: does it fit, on what, and by what arithmetic; of a stack, everything that is wrong with it."""
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from invoke.context import Context
+
+from playbooks import stack_check
+from playbooks.command import command, print_json
+from playbooks.models import USUAL_CONTEXT
+from playbooks.offers import MARKET_HELP, by_price, cloud_meant, plans_of, row_named
+from stacks import stack_file
+from stacks.errors import ModelError, UsageError
+from stacks.values import nearest
+
+if TYPE_CHECKING:
+    from stacks.catalog import Model, Plan
+    from stacks.market import Market
+    from stacks.sizing import Fit
+
+KV_DTYPES = ("auto", "fp8")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of a model. None: as is usual, or as fits best."""
+
+    plan: "Plan | None"
+    context: int
+    tp: int | None
+    kv_dtype: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The model on the plan asked for, or on the cheapest that holds it; and the plans that do, cheapest first."""
+
+    model: "Model"
+    plan: "Plan"
+    fit: "Fit"
+    fitting: "tuple[Plan, ...]"
+    market: "Market"
+
+    def row(self) -> dict[str, Any]:
+        """The answer for programs: GiB are of each card."""
+        fit, price = self.fit, self.market.price(self.plan)
+        return {
+            "model": self.model.name,
+            "hub_id": self.model.hub_id,
+            "plan": self.plan.name,
+            "tp": fit.tp,
+            "context": fit.context,
+            "kv_dtype": fit.kv_dtype,
+            "weights_gib": round(fit.weights_gib, 3),
+            "kv_gib": round(fit.kv_gib, 3),
+            "overhead_gib": fit.overhead_gib,
+            "free_gib": round(fit.free_gib, 3),
+            "kv_bytes_per_token": fit.kv_bytes_per_token,
+            "max_context": fit.max_context,
+            "fits": fit.fits,
+            "reasons": list(fit.reasons),
+            "usd_per_hour": price.usd_per_hour,
+            "price_source": price.source,
+            "plans_that_fit": [plan.name for plan in self.fitting],
+        }
+
+
+HELP = MARKET_HELP | {
+    "model": "a model of `fab models`, org/name of the Hub, or a stack",
+    "plan": "this plan; else the cheapest that holds it",
+    "context": f"tokens of context; else {USUAL_CONTEXT}, or the model's own if that is less",
+    "kv": "of the cache: auto, or fp8, which is half as large",
+    "tp": "cards that share the model; else as many as its heads allow",
+}
+
+
+@command(positional=["model"], help=HELP)
+def fit(
+    _c: Context,
+    model: str,
+    plan: str | None = None,
+    context: int = 0,
+    kv: str = "auto",
+    tp: int = 0,
+    cloud: str | None = None,
+    refresh: bool = False,
+    json: bool = False,
+) -> None:
+    """Show whether a model fits, on what, and what a stack lacks.
+
+    Example: fab fit qwen3-coder-30b --context 65536 --kv fp8
+    """
+    from playbooks import fit_view
+
+    if model in stack_file.stack_names():
+        if plan or context or tp or kv != "auto":
+            raise UsageError(
+                f"fab fit: stacks/{model} says itself what it asks for", hint=f"name a model, or fab fit {model} alone"
+            )
+        stack_check.check(model, refresh=refresh, json=json)
+        return
+    found = answer(model_meant(model), checked(plan, context, tp, kv), cloud, refresh)
+    if json:
+        print_json(found.row())
+    else:
+        fit_view.show(found)
+    if not found.fit.fits:
+        raise ModelError("\n".join(f"fab fit: {reason}" for reason in found.fit.reasons), hint=way_out(found))
+
+
+def checked(plan: str | None, context: int, tp: int, kv: str) -> Asked:
+    """What was asked for, as values. Raises UsageError."""
+    from stacks.catalog import PLANS
+
+    for name, number in (("context", context), ("tp", tp)):
+        if number < 0:
+            raise UsageError(f"--{name}: {number} is below zero", hint="write a whole number above zero")
+    if kv not in KV_DTYPES:
+        raise UsageError(f"--kv: {kv!r} is unknown", hint=f"choose from: {', '.join(KV_DTYPES)}")
+    return Asked(row_named("--plan", PLANS, plan) if plan else None, context, tp or None, kv)
+
+
+def model_meant(word: str) -> "Model":
+    """The catalog's row of that name or Hub id, else what the Hub says of it. Raises UsageError naming the nearest."""
+    from stacks.catalog import MODELS
+
+    for row in MODELS:
+        if word in (row.name, row.hub_id):
+            return row
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", word):
+        from stacks.hub import read_model
+
+        return read_model(word)
+    names = [*(row.name for row in MODELS), *stack_file.stack_names()]
+    raise UsageError(f"fab fit: {word!r} is neither a model nor a stack", hint=f"{nearest(word, names)}, or org/name")
+
+
+def answer(model: "Model", asked: Asked, cloud: str | None, refresh: bool) -> Answer:
+    """The arithmetic for what was asked; no network but with `refresh`."""
+    from stacks.market import market as market_of
+    from stacks.sizing import fit as fit_of
+
+    meant, url = cloud_meant(cloud)
+    market = market_of(url, refresh=refresh, ask=False)
+    context = asked.context or min(USUAL_CONTEXT, model.family.window_tokens)
+    plans = by_price(plans_of(meant, market), market)
+
+    def on(plan: "Plan") -> "Fit":
+        return fit_of(model, plan, context, tp=asked.tp, kv_dtype=asked.kv_dtype)
+
+    fitting = tuple(plan for plan in plans if on(plan).fits)
+    plan = asked.plan or (fitting[0] if fitting else max(plans, key=lambda one: one.gpus * one.gpu_gib))
+    return Answer(model, plan, on(plan), fitting, market)
+
+
+def way_out(found: Answer) -> str:
+    """What to do about a model that does not fit."""
+    words = []
+    if len(found.fit.reasons) == 1 and found.fit.context > found.fit.max_context > 0:
+        words.append(f"--context {found.fit.max_context}")
+    if found.fitting:
+        words.append(f"--plan {found.fitting[0].name}")
+    return f"take {' or '.join(words)}" if words else "take a smaller model, or one of fewer bits: fab models"

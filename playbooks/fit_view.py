@@ -1,0 +1,110 @@
+"""How a model fits, as a picture: the memory of one card as a bar, and the arithmetic under it."""
+
+from typing import TYPE_CHECKING
+
+from playbooks.command import console
+from playbooks.offers import dollars, footer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from playbooks.fit import Answer
+    from stacks.catalog import Plan
+    from stacks.sizing import Fit
+
+WIDTH = 60  # characters of the bar
+PARTS = (("weights", "█", "cyan"), ("cache", "▓", "green"), ("overhead", "▒", "yellow"), ("free", "░", "dim"))
+
+
+def show(found: "Answer") -> None:
+    """Print the answer for people."""
+    out, model = console(), found.model
+    size = f", {model.billions:g} billion parameters" if model.billions else ""
+    say(out, f"{model.name}: {model.hub_id}, {model.quantization.name}{size}, {model.family.licence}")
+    show_plan(out, found.plan, found.fit)
+    for line in money(found):
+        say(out, line)
+    say(out, footer(found.market))
+
+
+def show_plan(out: "Console", plan: "Plan", fit: "Fit") -> None:
+    """The card and the arithmetic."""
+    from rich.text import Text
+
+    say(out, f"{plan.name}: {cards(plan, fit)}")
+    out.print(Text.assemble("  ", *bar(fit, plan)))
+    for line in arithmetic(plan, fit):
+        say(out, f"  {line}")
+    out.print(Text(f"  {verdict(fit)}", style="bold green" if fit.fits else "bold red"), soft_wrap=True)
+
+
+def say(out: "Console", line: str) -> None:
+    """A line that is no markup."""
+    out.print(line, markup=False, soft_wrap=True)
+
+
+def cards(plan: "Plan", fit: "Fit") -> str:
+    """What the plan has, and how much of it takes part."""
+    if not plan.gpus:
+        return f"no card, {plan.gpu_gib:.1f} GiB of memory"
+    unused = f"; {fit.tp} of them share the model" if fit.tp != plan.gpus else ""
+    return f"{plan.gpus} × {plan.card} of {plan.gpu_gib:.1f} GiB{unused}"
+
+
+def sizes(fit: "Fit") -> tuple[float, ...]:
+    """GiB of weights, cache, overhead and what is free, in the order of PARTS."""
+    return fit.weights_gib, fit.kv_gib, fit.overhead_gib, max(0.0, fit.free_gib)
+
+
+def bar(fit: "Fit", plan: "Plan") -> list[tuple[str, str]]:
+    """The memory of one card: characters and their style. What is too much stands beyond the bar's end."""
+    whole = max(plan.gpu_gib, 0.1)
+    pieces = [
+        (sign * round(gib / whole * WIDTH), style) for (_, sign, style), gib in zip(PARTS, sizes(fit), strict=True)
+    ]
+    drawn = sum(len(text) for text, _ in pieces)
+    rest = [("·" * (WIDTH - drawn), "dim")] if drawn < WIDTH else []
+    return [*pieces, *rest, (f"  {plan.gpu_gib:.1f} GiB", "")]
+
+
+def arithmetic(plan: "Plan", fit: "Fit") -> list[str]:
+    """How each figure comes about, one a line."""
+    shared = f" ÷ {fit.tp} cards" if fit.tp > 1 else ""
+    share = f" of {plan.gpu_gib:.1f} GiB that vLLM may take" if plan.gpus else ""
+    kept = "fp8" if fit.kv_dtype == "fp8" else "16 bits"
+    notes = (
+        f"{fit.weights_gib * fit.tp:.2f} GiB{shared}",
+        f"{fit.context} tokens, {fit.kv_bytes_per_token} bytes each ({kept}), in whole blocks",
+        "activations, CUDA graphs, CUDA itself: measured on an A40" if plan.gpus else "vLLM's own processes",
+        f"of {fit.budget_gib:.2f} GiB{share}",
+    )
+    figures = (*sizes(fit)[:3], fit.free_gib)
+    return [
+        f"{sign} {name:<9}{gib:>7.2f} GiB  {note}"
+        for (name, sign, _), gib, note in zip(PARTS, figures, notes, strict=True)
+    ]
+
+
+def verdict(fit: "Fit") -> str:
+    """Whether it fits, how long a context could be, and how many at once."""
+    if not fit.fits:
+        return f"does not fit; the longest context here is {fit.max_context}"
+    return f"fits; the longest context here is {fit.max_context}, or {fit.concurrency:.1f} of {fit.context} at once"
+
+
+def money(found: "Answer") -> list[str]:
+    """The price of this plan, the cheapest plan that fits, and the next one up."""
+    price = found.market.price(found.plan)
+    lines = [f"{found.plan.name}: {dollars(price)} ({price.source})"]
+    if found.fitting:
+        first, *more = found.fitting
+        lines.append(
+            f"cheapest that fits: {priced(found, first)}"
+            + "".join(f"; next: {priced(found, more[0])}" for _ in more[:1])
+        )
+    return lines
+
+
+def priced(found: "Answer", plan: "Plan") -> str:
+    """A plan with its price."""
+    return f"{plan.name} {dollars(found.market.price(plan))}{' on request' if plan.gated else ''}"

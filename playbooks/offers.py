@@ -1,0 +1,81 @@
+"""What can be rented, for the commands that choose: which cloud is meant, its market, its plans by price."""
+
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeVar
+
+from stacks import stack_file
+from stacks.errors import UsageError
+from stacks.values import api_url, named, nearest
+
+if TYPE_CHECKING:
+    from stacks.catalog import Cloud, Plan
+    from stacks.market import Market
+    from stacks.price import Price
+
+T = TypeVar("T")
+MARKET_HELP = {
+    "cloud": "linode or local; else that of the stack in PULUMI_STACK, else linode",
+    "refresh": "ask the cloud for prices and stock, however fresh what is kept",
+    "json": "print JSON for programs",
+}
+DEFAULT_CLOUD = "linode"
+
+
+def row_named(kind: str, rows: tuple[T, ...], name: str) -> T:
+    """The catalog's row of that name. Raises UsageError naming the nearest, as `fab plans: 'x' is not …`."""
+    try:
+        return named(rows, name)
+    except ValueError as error:
+        raise UsageError(f"{kind}: {error.args[0]}", hint=error.args[1]) from None
+
+
+def cloud_meant(name: str | None) -> "tuple[Cloud, str]":
+    """The cloud to choose from, and its API's address: as named, else of the stack in PULUMI_STACK, else linode.
+
+    Raises UsageError for a cloud that is unknown, or does not run.
+    """
+    from stacks.catalog import CLOUDS
+
+    url = ""
+    if not name and (stack := os.environ.get("PULUMI_STACK")):
+        raw, _ = stack_file.raw_of(stack)
+        name, url = raw.get("cloud"), raw.get("url", "")
+    cloud = row_named("--cloud", CLOUDS, name or DEFAULT_CLOUD)
+    try:
+        return cloud, api_url(cloud, url)
+    except ValueError as error:
+        raise UsageError(f"--cloud: {error.args[0]}", hint=error.args[1]) from None
+
+
+def plans_of(cloud: "Cloud", market: "Market") -> "list[Plan]":
+    """The plans that this cloud sells, as far as is known; those on request are on no public list."""
+    from stacks.catalog import PLANS
+
+    own = [plan for plan in PLANS if plan.device in cloud.devices]
+    return [plan for plan in own if plan.gated or market.sells(plan) is not False]
+
+
+def by_price(plans: "Sequence[Plan]", market: "Market", region: str = "") -> "list[Plan]":
+    """Cheapest first, those on request last."""
+    return sorted(plans, key=lambda plan: (plan.gated, market.price(plan, region).usd_per_hour))
+
+
+def check_region(region: str, market: "Market") -> None:
+    """Raises UsageError, naming the nearest, for a region that the cloud does not have; without a list all will do."""
+    if region and market.regions and region not in market.regions:
+        raise UsageError(f"--region: {region!r} is no region", hint=nearest(region, list(market.regions)))
+
+
+def dollars(price: "Price") -> str:
+    """`$1.05/h`."""
+    return f"${price.usd_per_hour:.2f}/h"
+
+
+def footer(market: "Market") -> str:
+    """Where the figures are from, and how old they are."""
+    why = f"; {market.why}" if market.why else ""
+    if market.read_at is None:
+        return f"prices and stock of {market.host}: never read{why}; --refresh asks for them"
+    return f"prices and stock of {market.host}: {market.age(datetime.now(UTC))}{why}; stock is advisory"

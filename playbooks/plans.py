@@ -1,0 +1,124 @@
+"""`fab plans`: what can be rented, for how much, and where it is said to be in stock."""
+
+from typing import TYPE_CHECKING, Any
+
+from invoke.context import Context
+
+from playbooks.command import command, console, print_json
+from playbooks.offers import MARKET_HELP, by_price, check_region, cloud_meant, footer, plans_of
+from playbooks.table import Column, show_table
+from stacks.errors import UsageError
+
+if TYPE_CHECKING:
+    from stacks.catalog import Plan
+    from stacks.market import Market
+
+BAR_GIB = 8  # of memory for each character of the bar
+COLUMNS = (
+    Column("plan"),
+    Column("cards", spare=True),
+    Column("GiB", right=True),
+    Column(""),
+    Column("$/h", right=True),
+    Column("in stock"),
+)
+FEW_REGIONS = 4
+
+
+@command(
+    help=MARKET_HELP
+    | {"region": "prices and stock of this region, as us-ord", "min-vram": "only plans with this much memory, GiB"}
+)
+def plans(
+    _c: Context,
+    region: str = "",
+    min_vram: float = 0,
+    cloud: str | None = None,
+    refresh: bool = False,
+    json: bool = False,
+) -> None:
+    """Show what can be rented, cheapest first, with live prices.
+
+    Example: fab plans --region us-ord --min-vram 40
+    """
+    from stacks.market import market as market_of
+
+    meant, url = cloud_meant(cloud)
+    market = market_of(url, refresh=refresh)
+    check_region(region, market)
+    chosen = [plan for plan in by_price(plans_of(meant, market), market, region) if vram_gib(plan) >= min_vram - 1]
+    if not chosen:
+        most = max(vram_gib(plan) for plan in plans_of(meant, market))
+        raise UsageError(f"--min-vram: no plan has {min_vram:g} GiB", hint=f"the largest has {most:.0f}")
+    if json:
+        print_json([row(plan, market, region) for plan in chosen])
+    else:
+        show(chosen, market, region)
+
+
+def vram_gib(plan: "Plan") -> float:
+    """The memory of all cards together."""
+    return max(1, plan.gpus) * plan.gpu_gib
+
+
+def row(plan: "Plan", market: "Market", region: str) -> dict[str, Any]:
+    """One plan for programs. regions: where it is listed as available; null if that is not known."""
+    price = market.price(plan, region)
+    return {
+        "plan": plan.name,
+        "card": plan.card,
+        "gpus": plan.gpus,
+        "vram_gib": round(vram_gib(plan), 2),
+        "capability": plan.capability / 10,
+        "usd_per_hour": price.usd_per_hour,
+        "price_source": price.source,
+        "regions": market.in_stock(plan),
+        "on_request": plan.gated,
+        "read_at": market.read_at,
+    }
+
+
+def show(plans: "list[Plan]", market: "Market", region: str) -> None:
+    """The plans as a table, and below it where its figures are from."""
+    out = console()
+    show_table(out, COLUMNS, [cells(plan, market, region) for plan in plans])
+    if not all(is_read(plan, market, region) for plan in plans):
+        from stacks.catalog import PRICES_READ
+
+        out.print(f"* as daybox's catalog has it, {PRICES_READ}: no price was read", markup=False)
+    out.print(footer(market), markup=False, soft_wrap=True)
+    if strange := sorted(set(market.gpu_plans) - {plan.name for plan in all_plans()}):
+        out.print(f"also on the list, unknown to daybox: {', '.join(strange)}", markup=False, soft_wrap=True)
+
+
+def cells(plan: "Plan", market: "Market", region: str) -> tuple[str, ...]:
+    """One plan as texts, in the order of COLUMNS."""
+    price, gib = market.price(plan, region), vram_gib(plan)
+    cards = f"{plan.gpus} × {plan.card}" if plan.gpus else "no card"
+    usd = f"{price.usd_per_hour:.2f}{'' if is_read(plan, market, region) else ' *'}"
+    return plan.name, cards, f"{gib:.0f}", "█" * max(1, round(gib / BAR_GIB)), usd, stock(plan, market, region)
+
+
+def is_read(plan: "Plan", market: "Market", region: str) -> bool:
+    """Whether the price comes from the API."""
+    return market.price(plan, region).source.startswith(market.host)
+
+
+def all_plans() -> "tuple[Plan, ...]":
+    """Every plan of the catalog."""
+    from stacks.catalog import PLANS
+
+    return PLANS
+
+
+def stock(plan: "Plan", market: "Market", region: str) -> str:
+    """Where it is said to be had."""
+    regions = market.in_stock(plan)
+    if plan.gated:
+        return "on request"
+    if regions is None:
+        return "?"
+    if region:
+        return "yes" if region in regions else "no"
+    more = f" and {len(regions) - FEW_REGIONS} more" if len(regions) > FEW_REGIONS else ""
+    return ", ".join(regions[:FEW_REGIONS]) + more if regions else "nowhere"

@@ -1,0 +1,156 @@
+"""Everything that is wrong with a stack before it is rented: its file, its fit, its region, key, token and port."""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from playbooks.command import console, print_json
+from playbooks.port import check_port
+from playbooks.tunnel_files import living_pid, tunnel_dir
+from stacks import stack_file
+from stacks.account import Account, deploy_token
+from stacks.errors import CloudError, ConfigError, DayboxError
+from stacks.keys import check_login_key
+from stacks.quote import go_there
+from stacks.values import nearest, own_port
+
+if TYPE_CHECKING:
+    from stacks.market import Market
+    from stacks.settings import Reading
+    from stacks.sizing import Fit
+
+
+def check(stack: str, *, refresh: bool, json: bool) -> None:
+    """Print how the stack fits and every fault of it. Raises ConfigError if there is one."""
+    from stacks.settings import Reading
+
+    raw, of_file = stack_file.raw_of(stack)
+    reading = Reading(stack, raw)
+    faults: list[DayboxError] = [*of_file, *reading.faults]
+    market = market_of(reading, refresh=refresh)
+    faults += [fault for ask in (login_key, token, offer(market), port) for fault in asked(ask, reading)]
+    if json:
+        print_json(row(reading, market, faults))
+    else:
+        show(reading, market)
+    if faults:
+        *others, last = faults
+        raise ConfigError("\n".join([*(fault.line() for fault in others), last.fact]), hint=last.hint)
+
+
+def asked(question: "Callable[[Reading], Iterator[DayboxError]]", reading: "Reading") -> list[DayboxError]:
+    """The faults that a question finds; one that it raises is one of them."""
+    found: list[DayboxError] = []
+    try:
+        found.extend(question(reading))
+    except DayboxError as error:
+        found.append(error)
+    return found
+
+
+def market_of(reading: "Reading", *, refresh: bool) -> "Market":
+    """The market of the stack's cloud, asked for if it is not fresh; an empty one if the cloud is not known."""
+    from stacks.market import Market, market
+
+    url = reading.values.get("api_url")
+    return market(url, refresh=refresh) if url else Market("the cloud", why="its address is not known")
+
+
+def login_key(reading: "Reading") -> "Iterator[DayboxError]":
+    """Whether the login key can sign."""
+    if public := reading.values.get("ssh_public_key"):
+        check_login_key(public)
+    yield from ()
+
+
+def token(reading: "Reading") -> "Iterator[DayboxError]":
+    """Whether the token is accepted and has the scopes that `up` needs, as the API itself says."""
+    from stacks.lot import may_mint
+
+    values = reading.values
+    if values.get("cloud") and values.get("api_url"):
+        profile = Account(values["api_url"], deploy_token(values["cloud"].token)).profile()
+        may_mint(bool(values.get("self_destruct")), values.get("box_token", ""), profile.scopes)
+    yield from ()
+
+
+def offer(market: "Market") -> "Callable[[Reading], Iterator[DayboxError]]":
+    """The question whether the region has the plan, and the plan a price, in this market."""
+
+    def ask(reading: "Reading") -> "Iterator[DayboxError]":
+        stack, plan, region = reading.stack, reading.values.get("plan"), reading.values.get("region")
+        if market.read_at is None:
+            yield CloudError(market.why or f"{market.host}: was never asked", hint="prices and stock are not known")
+            return
+        if region and region not in market.regions:
+            hint = nearest(region, list(market.regions))
+            yield ConfigError(f"stacks/{stack}/region: {region!r} is no region", hint=hint)
+        elif region and plan and region not in (market.in_stock(plan) or []):
+            yield ConfigError(
+                f"stacks/{stack}/region: {region} does not list {plan.name} as available (which is advisory)",
+                hint=go_there(stack, market.in_stock(plan) or []),
+            )
+        if plan and market.price(plan, region or "").source != market_source(market):
+            yield ConfigError(
+                f"stacks/{stack}/plan: {market.host} gives no price for {plan.name}", hint="see `fab plans --refresh`"
+            )
+
+    return ask
+
+
+def market_source(market: "Market") -> str:
+    """What stands beside a price that was read."""
+    return f"{market.host} {market.read_at:%Y-%m-%d}"
+
+
+def port(reading: "Reading") -> "Iterator[DayboxError]":
+    """Whether another stack, or another program of this laptop, has its port."""
+    mine = reading.values.get("port")
+    if not mine:
+        return
+    for other in stack_file.stack_names():
+        if other != reading.stack and port_of(other) == mine:
+            yield ConfigError(
+                f"stacks/{reading.stack}/port: {mine} is also the port of {other}",
+                hint=f"pulumi config set -s {reading.stack} daybox:port {mine + 1}",
+            )
+    if not living_pid(tunnel_dir(reading.stack)):
+        check_port(reading.stack, mine)
+
+
+def port_of(stack: str) -> int | None:
+    """The port that a stack's file asks for, or the stack's own; None if it is none."""
+    raw, _ = stack_file.raw_of(stack)
+    text = raw.get("port", "")
+    if not text:
+        return own_port(stack)
+    return int(text) if text.isdecimal() else None
+
+
+def fit_of(reading: "Reading") -> "Fit | None":
+    """How the stack's model fits its plan; None if that cannot be said."""
+    return reading.fit()
+
+
+def row(reading: "Reading", market: "Market", faults: list[DayboxError]) -> dict[str, Any]:
+    """The stack for programs."""
+    from playbooks.fit import Answer
+
+    found = fit_of(reading)
+    sized = Answer(reading.values["model"], reading.values["plan"], found, (), market).row() if found else {}
+    sized.pop("plans_that_fit", None)
+    return {"stack": reading.stack, **sized, "faults": [{"fact": one.fact, "hint": one.hint} for one in faults]}
+
+
+def show(reading: "Reading", market: "Market") -> None:
+    """How it fits, for people; the faults follow as the error."""
+    from playbooks import fit_view
+    from playbooks.offers import dollars, footer
+
+    out, found = console(), fit_of(reading)
+    if found:
+        plan, region = reading.values["plan"], reading.values.get("region") or ""
+        price = market.price(plan, region)
+        fit_view.say(out, f"{reading.stack}: {found.model} with {found.context} tokens")
+        fit_view.show_plan(out, plan, found)
+        fit_view.say(out, f"{plan.name}: {dollars(price)} ({price.source})")
+    fit_view.say(out, footer(market))

@@ -1,0 +1,136 @@
+"""The questions of `fab new`, one function each: a flag's value, else an answer, else what is usual."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from playbooks.models import USUAL_CONTEXT
+from playbooks.new_choices import PURPOSES, model_choices, plan_choices, purpose_choices, region_choices
+from playbooks.offers import by_price, check_region, plans_of, row_named
+from playbooks.questions import choose, given, write
+from stacks.errors import ModelError, UsageError
+from stacks.values import minutes, networks, positive, positive_whole
+
+if TYPE_CHECKING:
+    from stacks.catalog import Cloud, Model, Plan
+    from stacks.market import Market
+
+# Source: a tag of Linode's has 3-50 characters, and `daybox-stack-` is 13 of them; labels take no two dashes in a row.
+NAME = re.compile(r"[a-z0-9](?:[a-z0-9]|-(?!-)){0,35}[a-z0-9]")
+
+
+@dataclass(frozen=True)
+class Wizard:
+    """Whom to ask and what there is to choose from. raw: what the stack's file says already, with the defaults."""
+
+    ask: bool
+    cloud: "Cloud"
+    market: "Market"
+    raw: dict[str, str]
+
+    def text(self, flag: str, value: str, question: str, usual: str, check: Callable[[str], object]) -> str:
+        """A flag's value, else the answer."""
+        return given(flag, value, check) if value else write(question, usual, check, ask=self.ask)
+
+
+def check_name(text: str) -> None:
+    """Raises ValueError if a stack cannot be called that."""
+    if not NAME.fullmatch(text):
+        raise ValueError(f"{text!r} is no name of a stack", "write 2 to 37 small letters, digits and single dashes")
+
+
+def the_model(wizard: Wizard, purpose: str, model: str) -> "Model":
+    """As named, else for the purpose, else as asked; of a stack that is there, its own."""
+    from stacks.catalog import MODELS
+
+    if purpose and purpose not in PURPOSES:
+        raise UsageError(f"--purpose: {purpose!r} is unknown", hint=f"choose from: {', '.join(PURPOSES)}")
+    usual = wizard.raw.get("model", "")
+    if not (model or purpose or usual):
+        purpose = choose("what for?", purpose_choices(), next(iter(PURPOSES)), ask=wizard.ask)
+    if not model and purpose in PURPOSES:
+        model = PURPOSES[purpose].model
+    if not model:
+        model = choose("which model?", model_choices(), usual or MODELS[0].name, ask=wizard.ask)
+    return row_named("--model", MODELS, model)
+
+
+def the_context(wizard: Wizard, model: "Model", purpose: str, context: int) -> str:
+    """Tokens: as given, else for the purpose, else as is usual; no more than the model was made for."""
+    window = model.family.window_tokens
+    wanted = PURPOSES[purpose].context if purpose in PURPOSES else int(wizard.raw.get("context") or USUAL_CONTEXT)
+
+    def check(text: str) -> None:
+        if positive_whole(text) > window:
+            raise ValueError(f"{text} tokens are more than the {window} {model.name} was made for", "take fewer")
+
+    return wizard.text("context", str(context or ""), "tokens of context?", str(min(wanted, window)), check)
+
+
+def the_plan(wizard: Wizard, model: "Model", context: int, name: str) -> "Plan":
+    """As named, else as asked; the usual one is the cheapest that fits. Raises ModelError if none does."""
+    from stacks.catalog import PLANS
+    from stacks.sizing import fit, fitting
+
+    if name:
+        plan = row_named("--plan", PLANS, name)
+        if reasons := fit(model, plan, context).reasons:
+            raise ModelError(f"--plan: {'; '.join(reasons)}", hint=f"see fab fit {model.name} --context {context}")
+        return plan
+    plans = by_price(plans_of(wizard.cloud, wizard.market), wizard.market)
+    fits = {one.plan for one in fitting(model, plans, context)}
+    usable = [plan for plan in plans if plan.name in fits]
+    if not usable:
+        raise ModelError(
+            f"{model.name}: no plan holds it with {context} tokens",
+            hint=f"see fab fit {model.name} --context {context}",
+        )
+    usual = wizard.raw.get("plan", "") if wizard.raw.get("plan", "") in fits else usable[0].name
+    return row_named("--plan", PLANS, choose("which plan?", plan_choices(usable, wizard.market), usual, ask=wizard.ask))
+
+
+def the_region(wizard: Wizard, plan: "Plan", region: str) -> str:
+    """As named, else as asked; the usual one is the nearest that lists the plan as available."""
+    check_region(region, wizard.market)
+    if region:
+        return region
+    choices = region_choices(wizard.cloud, plan, wizard.market)
+    if not choices:
+        known = wizard.market.read_at is not None
+        fact = f"none lists {plan.name} as available" if known else f"stock is not known: {wizard.market.why}"
+        raise UsageError(f"--region: {fact}", hint="name one, as --region us-ord")
+    values = [one.value for one in choices]
+    usual = wizard.raw.get("region", "") if wizard.raw.get("region", "") in values else values[0]
+    return choose("where?", choices, usual, ask=wizard.ask)
+
+
+def the_limits(wizard: Wizard, idle: str, lifetime: str, budget: str) -> dict[str, str]:
+    """Idle and hard end as texts that Settings take, and a budget if there is one."""
+    raw = wizard.raw
+    found = {
+        "idleMinutes": wizard.text("idle-minutes", idle, "idle for how long?", raw["idleMinutes"], minutes),
+        "maxLifetimeMinutes": wizard.text(
+            "max-lifetime-minutes", lifetime, "hard end after?", raw["maxLifetimeMinutes"], minutes
+        ),
+    }
+    usd = wizard.text(
+        "budget-usd", budget, "at most how many USD a lease? (empty: no limit)", raw.get("budgetUsd", ""), a_budget
+    )
+    return found | ({"budgetUsd": usd} if usd else {})
+
+
+def a_budget(text: str) -> None:
+    """Raises ValueError for what is neither empty nor above zero."""
+    if text:
+        positive(text)
+
+
+def the_networks(wizard: Wizard, ssh_from: str) -> str:
+    """Who may reach the box; empty until somebody says it."""
+
+    def check(text: str) -> None:
+        if text:
+            networks(text)
+
+    return wizard.text("ssh-from", ssh_from, "from where do you work? (CIDR)", wizard.raw.get("sshFrom", ""), check)

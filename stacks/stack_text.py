@@ -1,0 +1,41 @@
+"""The text of a stack's file: new settings put in, everything else as it was, comments and unknown keys included."""
+
+import io
+from collections.abc import Mapping
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
+
+from stacks.stack_file import PREFIX
+
+WIDTH = 4096  # characters: no line is broken that was none
+
+
+def changed(text: str, settings: Mapping[str, str], comments: Mapping[str, str], head: str = "") -> str:
+    """`text` with these settings, key without prefix -> text; an empty text gets `head` as its comment.
+
+    comments: key -> why; a key that is there already keeps its own. Raises ruamel's YAMLError if `text` is no YAML.
+    """
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = WIDTH
+    document = yaml.load(text) or CommentedMap()
+    if not text.strip() and head:
+        document.yaml_set_start_comment(head)
+    config = document.setdefault("config", CommentedMap())
+    for key, value in settings.items():
+        name = PREFIX + key
+        fresh = name not in config
+        config[name] = quoted(value)
+        if fresh and key in comments:
+            config.yaml_add_eol_comment(comments[key], name, column=0)
+    out = io.StringIO()
+    yaml.dump(document, out)
+    return out.getvalue()
+
+
+def quoted(value: str) -> str:
+    """Text that stays text: what YAML would take for a number or a truth is put in quotes."""
+    plain = value and not value.replace(".", "").isdigit() and value not in ("true", "false", "null")
+    return value if plain and value[0].isalnum() else DoubleQuotedScalarString(value)
