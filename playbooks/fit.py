@@ -93,20 +93,31 @@ def fit(
     """
     from playbooks import fit_view
 
-    if model in stack_file.stack_names():
-        if plan or context or tp or kv != "auto":
-            raise UsageError(
-                f"fab fit: stacks/{model} says itself what it asks for", hint=f"name a model, or fab fit {model} alone"
-            )
+    asked = checked(plan, context, tp, kv)
+    if is_stack(model, asked):
         stack_check.check(model, refresh=refresh, json=json)
         return
-    found = answer(model_meant(model), checked(plan, context, tp, kv), cloud, refresh)
+    found = answer(model_meant(model), asked, cloud, refresh)
     if json:
         print_json(found.row())
     else:
         fit_view.show(found)
     if not found.fit.fits:
         raise ModelError("\n".join(f"fab fit: {reason}" for reason in found.fit.reasons), hint=way_out(found))
+
+
+def is_stack(word: str, asked: Asked) -> bool:
+    """Whether a stack is meant: of a word that is a model, too, unless more is asked. Raises UsageError for both."""
+    from stacks.catalog import MODELS
+
+    alone = asked == Asked(None, 0, None, "auto")
+    if word not in stack_file.stack_names() or (not alone and word in {row.name for row in MODELS}):
+        return False
+    if not alone:
+        raise UsageError(
+            f"fab fit: stacks/{word} says itself what it asks for", hint=f"name a model, or fab fit {word} alone"
+        )
+    return True
 
 
 def checked(plan: str | None, context: int, tp: int, kv: str) -> Asked:

@@ -134,7 +134,7 @@ def rows(api_url: str, path: str) -> list[dict[str, Any]]:
     page = pages = 1
     while page <= pages:
         body = page_of(api_url, path, page)
-        found, pages, page = found + body["data"], int(body["pages"]), page + 1
+        found, pages, page = found + body["data"], body["pages"], page + 1
     if not found or len(found) != body["results"]:
         raise unlike(api_url, f"gave {len(found)} of {body['results']} rows of {path}")
     return found
@@ -152,9 +152,15 @@ def page_of(api_url: str, path: str, page: int) -> dict[str, Any]:
         raise unlike(api_url, f"does not answer {path}: {type(error).__name__}") from None
     if not reply.ok:
         raise unlike(api_url, f"answers {path} with {reply.status_code}")
-    if not isinstance(body, dict) or not isinstance(body.get("data"), list) or not {"pages", "results"} <= set(body):
+    if not is_page(body):
         raise unlike(api_url, f"gives no list of {path}")
-    return body
+    return dict(body)
+
+
+def is_page(body: Any) -> bool:
+    """Whether it has the shape of a page: rows, and how many pages and rows there are."""
+    counts = isinstance(body, dict) and all(isinstance(body.get(name), int) for name in ("pages", "results"))
+    return counts and isinstance(body.get("data"), list)
 
 
 def unlike(api_url: str, fact: str) -> CloudError:

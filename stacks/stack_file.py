@@ -79,7 +79,7 @@ def plain(value: object) -> str:
 
 def faults_of(stack: str, text: Any) -> Iterator[ConfigError]:
     """Keys that are nobody's, and values that are no text."""
-    if not isinstance(text, Mapping) or not isinstance(text.get("config", {}), Mapping):
+    if not isinstance(text, Mapping) or not isinstance(text.get("config") or {}, Mapping):
         yield ConfigError(f"{name_of(stack)}: has no `config:` of keys and values", hint="make it anew: fab new")
         return
     for key in text:

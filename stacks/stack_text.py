@@ -1,6 +1,7 @@
 """The text of a stack's file: new settings put in, everything else as it was, comments and unknown keys included."""
 
 import io
+import re
 from collections.abc import Mapping
 
 from ruamel.yaml import YAML
@@ -10,6 +11,8 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 from stacks.stack_file import PREFIX
 
 WIDTH = 4096  # characters: no line is broken that was none
+PLAIN = re.compile(r"[A-Za-z][\w./-]*")
+WORDS = ("true", "false", "yes", "no", "on", "off", "y", "n", "null")
 
 
 def changed(text: str, settings: Mapping[str, str], comments: Mapping[str, str], head: str = "") -> str:
@@ -36,6 +39,6 @@ def changed(text: str, settings: Mapping[str, str], comments: Mapping[str, str],
 
 
 def quoted(value: str) -> str:
-    """Text that stays text: what YAML would take for a number or a truth is put in quotes."""
-    plain = value and not value.replace(".", "").isdigit() and value not in ("true", "false", "null")
-    return value if plain and value[0].isalnum() else DoubleQuotedScalarString(value)
+    """Text that stays text: only what no reader of YAML could take for anything else goes without quotes."""
+    plain = PLAIN.fullmatch(value) and value.lower() not in WORDS
+    return value if plain else DoubleQuotedScalarString(value)
