@@ -88,7 +88,7 @@ QWEN3_CODER_480B = Family(
     (Full(62, 8, 128),), 96, 262_144, APACHE, QWEN3_CODER_AIDER, CONFIGS, tool_parser="qwen3_coder", ngram=True
 )
 QWEN3_CODER_NEXT = Family(
-    (Full(12, 2, 256), delta_net(36, key_heads=16, value_heads=32)),
+    (Full(12, 2, 256), delta_net(36, key_heads=16, value_heads=32, number_bytes=2)),
     16,
     262_144,
     APACHE,

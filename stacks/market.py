@@ -154,7 +154,8 @@ def page_of(api_url: str, path: str, page: int) -> dict[str, Any]:
         raise unlike(api_url, f"answers {path} with {reply.status_code}")
     if not is_page(body):
         raise unlike(api_url, f"gives no list of {path}")
-    return dict(body)
+    found: dict[str, Any] = body
+    return found
 
 
 def is_page(body: Any) -> bool:

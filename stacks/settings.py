@@ -91,6 +91,7 @@ class Settings:
             tp=self.tp,
             kv_dtype=self.kv_cache_dtype,
             memory_share=self.gpu_memory_utilization,
+            sequences=self.max_num_seqs,
         )
 
     @property
@@ -179,7 +180,10 @@ class Reading:
         model, plan, context, tp, kv_dtype, memory_share = (self.values.get(name) for name in names)
         if not (model and plan and context and tp and kv_dtype and memory_share):
             return None
-        return sizing.fit(model, plan, context, tp=tp, kv_dtype=kv_dtype, memory_share=memory_share)
+        sequences = self.values["max_num_seqs"] or 1
+        return sizing.fit(
+            model, plan, context, tp=tp, kv_dtype=kv_dtype, memory_share=memory_share, sequences=sequences
+        )
 
     def read(self, key: str, parse: Callable[[str], T], *, name: str = "") -> T | None:
         """`parse` of the key's text, kept in `values`; None if it raises ValueError(fact, hint), which is a fault."""

@@ -13,8 +13,7 @@ OVERHEAD_GIB = 1.67
 CPU_OVERHEAD_GIB = 1.0  # the local box: API and engine processes without weights and cache
 KV_BYTES = {"auto": 2, "fp8": 1}  # bytes of one cached number; auto: as the model computes, 16 bits
 FP8_CAPABILITY = 89
-# Twice vLLM's batch of 2048 tokens: it schedules one batch while the other computes (config/vllm.py).
-IN_FLIGHT_TOKENS = 4096
+CONCURRENT_BATCHES = 2  # vLLM schedules one batch of tokens while the other computes (config/vllm.py)
 
 
 @dataclass(frozen=True)
@@ -59,20 +58,22 @@ def fit(
     tp: int | None = None,
     kv_dtype: str = "auto",
     memory_share: float = MEMORY_SHARE,
+    sequences: int = 1,
 ) -> Fit:
     """What `model` with `context` tokens needs on each card of `plan`.
 
     tp: cards that share the model; None: as many as its heads allow. kv_dtype: `auto` or `fp8`. memory_share: of a
-    card's memory that vLLM takes.
+    card's memory that vLLM takes. sequences: that may be served at once.
     """
     tp = tp or most_cards(model, plan)
-    cache = Cache(tp, KV_BYTES[kv_dtype], device_of(plan).block_tokens, IN_FLIGHT_TOKENS)
-    parts = model.family.attention
+    device, parts = device_of(plan), model.family.attention
+    cache = Cache(tp, KV_BYTES[kv_dtype], device.block_tokens, CONCURRENT_BATCHES * device.batched_tokens)
     budget = plan.gpu_gib * (memory_share if plan.gpus else 1)
     overhead = OVERHEAD_GIB if plan.gpus else CPU_OVERHEAD_GIB
-    pool = min(device_of(plan).kv_pool_gib or budget, budget - model.weights_gib / tp - overhead)
+    pool = min(device.kv_pool_gib or budget, budget - model.weights_gib / tp - overhead)
     longest = longest_context(model, cache, pool)
     needed = attention.bytes_needed(parts, cache, context)
+    blocks = max(0, int(pool * 2**30) // attention.block_bytes(parts, cache))
     return Fit(
         model=model.name,
         plan=plan.name,
@@ -86,8 +87,12 @@ def fit(
         pool_gib=max(pool, 0),
         kv_bytes_per_token=attention.bytes_per_token(parts, cache),
         max_context=longest,
-        concurrency=max(pool, 0) * 2**30 / needed if needed else 0,
-        reasons=(*misfits(model, plan, tp, kv_dtype), *shortages(model, plan, context, longest, tp)),
+        concurrency=blocks / attention.blocks_needed(parts, cache, context),
+        reasons=(
+            *misfits(model, plan, tp, kv_dtype),
+            *shortages(model, plan, context, longest, tp),
+            *crowds(model, sequences, blocks, longest),
+        ),
     )
 
 
@@ -137,6 +142,14 @@ def shortages(model: Model, plan: Plan, context: int, longest: int, tp: int) -> 
         return [f"{model.name} has {weights}, which leaves no room for a cache on {plan.name}"]
     if context > longest:
         return [f"{context} tokens are more than the {longest} of {model.name} that fit {plan.name}"]
+    return []
+
+
+def crowds(model: Model, sequences: int, blocks: int, longest: int) -> list[str]:
+    """More sequences than states of recurrent layers find room: vLLM refuses that at its start."""
+    recurrent = any(isinstance(part, Recurrent) for part in model.family.attention)
+    if recurrent and longest and sequences > blocks:
+        return [f"{sequences} sequences at once are more than the {blocks} states of {model.name} that fit"]
     return []
 
 

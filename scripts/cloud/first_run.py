@@ -23,7 +23,8 @@ def recipe(site: str) -> str:
 
 def serve() -> list[str]:
     """vLLM's command line, as on a box."""
-    return [*CPU.entry_words, "/mnt/model", *FLAGS, f"--max-num-seqs={CPU.sequences}", *CPU.vllm_flags]
+    batch = (f"--max-num-seqs={CPU.sequences}", f"--max-num-batched-tokens={CPU.batched_tokens}")
+    return [*CPU.entry_words, "/mnt/model", *FLAGS, *batch, *CPU.vllm_flags]
 
 
 def environment() -> dict[str, str]:

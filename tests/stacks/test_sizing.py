@@ -137,3 +137,20 @@ def test_the_cheapest_plan_that_fits_comes_first_in_the_order_given() -> None:
 def test_a_model_that_no_plan_holds_is_only_one_that_is_larger_than_all(model: Model) -> None:
     if not fitting(model, PLANS, 4096):
         assert model.weights_gib > 96
+
+
+def test_a_hybrid_serves_no_more_sequences_than_states_find_room() -> None:
+    said = reason(of("qwen3.8-27b", TWO_ADAS, sequences=500))
+    assert said.startswith("500 sequences at once are more than the ") and said.endswith(
+        " states of qwen3.8-27b that fit"
+    )
+    assert not of("qwen3-coder-30b", TWO_ADAS, sequences=500).reasons
+
+
+def test_concurrency_is_what_vllm_logs() -> None:
+    """Qwen3.6-35B NVFP4 with a cache in fp8 of 5.98 GiB: `Maximum concurrency … 4.33x` (club-3090, issue 612)."""
+    model = named(MODELS, "qwen3.6-35b-nvfp4")
+    card = dataclasses.replace(
+        named(PLANS, "g3-gpu-rtxpro6000-blackwell-1"), gpu_gib=(5.98 + 1.67 + model.weights_gib) / 0.92
+    )
+    assert round(fit(model, card, 131_072, kv_dtype="fp8").concurrency, 2) == 4.33

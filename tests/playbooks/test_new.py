@@ -1,0 +1,211 @@
+"""fab new: flags alone make a stack; questions are asked only where there is somebody to ask."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from invoke.context import Context
+from invoke.exceptions import Exit
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.output import DummyOutput
+
+from playbooks import new as new_module
+from playbooks.new import new
+from playbooks.new_choices import PURPOSES, plan_choices, region_choices
+from stacks import latency, stack_file
+from stacks.catalog import CLOUDS, MODELS, PLANS
+from stacks.market import Market, market
+from stacks.sizing import fitting
+from stacks.values import named
+from tests.cloud import Cloud, start_cloud
+from tests.shipped import ROOT
+
+FLAGS = {"cloud": "local", "yes": True, "preview": False}
+ENTER, DOWN, CLEAR = "\r", "\x1b[B", "\x15"
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    running = start_cloud(tmp_path_factory.mktemp("cloud"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture(autouse=True)
+def folder(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of stack files of an empty checkout; its local cloud runs."""
+    (tmp_path / "stacks").mkdir()
+    (tmp_path / "Pulumi.yaml").write_text((ROOT / "Pulumi.yaml").read_text())
+    monkeypatch.setattr(stack_file, "ROOT", tmp_path)
+    monkeypatch.setenv("DAYBOX_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("DAYBOX_STATE", str(cloud.state_dir))
+    monkeypatch.delenv("PULUMI_STACK", raising=False)
+    monkeypatch.delenv("LINODE_TOKEN", raising=False)
+    return tmp_path / "stacks"
+
+
+def made(folder: Path, name: str = "mine", **flags: Any) -> dict[str, str]:
+    """The settings that `fab new` writes for these flags."""
+    new(Context(), name=name, **FLAGS | flags)
+    config = yaml.safe_load((folder / f"Pulumi.{name}.yaml").read_text())["config"]
+    return {key.removeprefix("daybox:"): value for key, value in config.items()}
+
+
+def refused(**flags: Any) -> str:
+    """What it says of flags that it must refuse."""
+    with pytest.raises(Exit) as caught:
+        new(Context(), **FLAGS | {"name": "mine"} | flags)
+    assert caught.value.code in (2, 3, 6)
+    return str(caught.value.message)
+
+
+def test_flags_alone_make_a_stack(folder: Path) -> None:
+    assert made(folder, purpose="edit", ssh_from="203.0.113.7/32", budget_usd="12") == {
+        "cloud": "local",
+        "plan": "g2-gpu-rtx4000a2-s",
+        "region": "us-ord",
+        "model": "qwen3-coder-30b",
+        "context": "32768",
+        "idleMinutes": "30",
+        "maxLifetimeMinutes": "600",
+        "budgetUsd": "12",
+        "sshFrom": "203.0.113.7/32",
+    }
+
+
+@pytest.mark.parametrize("purpose", PURPOSES)
+def test_every_purpose_has_a_plan_that_holds_its_model(purpose: str, folder: Path) -> None:
+    settings = made(folder, purpose=purpose)
+    one = PURPOSES[purpose]
+    assert (settings["model"], settings["context"]) == (one.model, str(one.context))
+
+
+def test_the_file_says_why_each_setting_is_there_and_how_the_model_fits(folder: Path) -> None:
+    made(folder, purpose="cheap")
+    text = (folder / "Pulumi.mine.yaml").read_text()
+    assert text.startswith("# Made by `fab new`, 20")
+    assert "weights 9.3 + cache 6.0 + overhead 1.7 of 18.4 GiB a card" in " ".join(text.replace("#", "").split())
+    assert 'daybox:idleMinutes: "30" # an idle box is given back' in text
+    assert max(map(len, text.splitlines())) <= 120
+
+
+def test_a_file_that_is_there_keeps_its_comments_unknown_keys_and_other_settings(folder: Path) -> None:
+    made(folder, model="smollm2-135m", context=4096, ssh_from="203.0.113.7/32")
+    path = folder / "Pulumi.mine.yaml"
+    path.write_text(path.read_text().replace("config:", "# mine\nconfig:") + "  pulumi:tags: kept # too\n")
+    before = path.read_text()
+    made(folder, context=2048)
+    assert path.read_text() == before.replace('"4096"', '"2048"')
+
+
+def test_json_prints_what_was_written(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    settings = made(folder, model="smollm2-135m", json=True)
+    assert json.loads(capsys.readouterr().out) == {"stack": "mine", "file": "stacks/Pulumi.mine.yaml", **settings}
+
+
+def test_the_next_command_is_named(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    made(folder, purpose="edit", ssh_from="203.0.113.7/32")
+    assert "next: source scripts/env mine, then pulumi up -s mine" in capsys.readouterr().err
+    made(folder, "other", purpose="edit")
+    assert "pulumi config set -s other daybox:sshFrom YOUR.PUBLIC.IP.ADDRESS/32" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ({"name": "My_Stack"}, "--name: 'My_Stack' is no name of a stack; write 2 to 37 small letters"),
+        ({"name": "a--b"}, "--name: 'a--b' is no name of a stack"),
+        ({"name": "x" * 38}, "--name: "),
+        ({"purpose": "fun"}, "--purpose: 'fun' is unknown; choose from: edit, careful, long, cheap"),
+        ({"model": "gpt-oss-21b"}, "--model: 'gpt-oss-21b' is not in the catalog; choose from: gpt-oss-20b"),
+        ({"model": "gpt-oss-20b", "context": 200_000}, "--context: 200000 tokens are more than the 131072 gpt-oss-20b"),
+        ({"model": "gpt-oss-20b", "context": -1}, "--context: '-1' is not above zero"),
+        ({"purpose": "edit", "plan": "g2-gpu-rtx4000a1-s"}, "--plan: qwen3-coder-30b has 29.0 GiB of weights"),
+        ({"purpose": "edit", "plan": "g3"}, "--plan: 'g3' is not in the catalog; choose from: g"),
+        ({"purpose": "edit", "region": "us-orf"}, "--region: 'us-orf' is no region; choose from: us-ord"),
+        ({"purpose": "edit", "idle_minutes": "soon"}, "--idle-minutes: 'soon' is not a duration; write minutes"),
+        ({"purpose": "edit", "budget_usd": "-3"}, "--budget-usd: '-3' is not above zero"),
+        ({"purpose": "edit", "ssh_from": "0.0.0.0/0"}, "--ssh-from: '0.0.0.0/0' is the whole world; name the networks"),
+        ({"model": "glm-4.5-air"}, "glm-4.5-air: no plan holds it with 32768 tokens"),
+    ],
+)
+def test_bad_flags_are_refused_and_nothing_is_written(flags: dict[str, Any], said: str, folder: Path) -> None:
+    assert refused(**flags).startswith(said)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_file_that_is_no_yaml_is_left_as_it_is(folder: Path) -> None:
+    (folder / "Pulumi.mine.yaml").write_text("config: [")
+    assert "is not YAML" in refused(model="smollm2-135m")
+    assert (folder / "Pulumi.mine.yaml").read_text() == "config: ["
+
+
+def test_a_region_must_be_named_where_stock_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(new_module, "cloud_meant", lambda _: (named(CLOUDS, "linode"), "http://127.0.0.1:9"))
+    assert "--region: stock is not known: 127.0.0.1:9: does not answer" in refused(purpose="edit")
+
+
+def test_plans_show_price_source_and_stock_and_mark_the_cheapest(cloud: Cloud) -> None:
+    found = market(cloud.url)
+    model = named(MODELS, "qwen3-coder-30b")
+    usable = [named(PLANS, one.plan) for one in fitting(model, PLANS, 4096)]
+    first, second, *_ = [choice.title for choice in plan_choices(usable, found)]
+    assert "$1.05/h (127.0.0.1:" in first and "7 regions  <- cheapest" in first
+    assert "cheapest" not in second
+
+
+def test_regions_come_nearest_first_and_say_how_far(monkeypatch: pytest.MonkeyPatch, cloud: Cloud) -> None:
+    monkeypatch.setattr(latency, "latencies", lambda regions: {"fr-par": 12.3})
+    choices = region_choices(named(CLOUDS, "linode"), named(PLANS, "g2-gpu-rtx4000a2-s"), market(cloud.url))
+    assert choices[0].title.split() == ["fr-par", "Paris,", "FR", "12", "ms"]
+    assert choices[1].title.endswith("distance not measured")
+
+
+def test_regions_of_this_machine_are_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latency, "latencies", lambda regions: pytest.fail("nobody may be asked"))
+    assert region_choices(named(CLOUDS, "local"), PLANS[0], Market("x")) == []
+
+
+def test_on_a_terminal_what_no_flag_says_is_asked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Name, purpose (the second), context, plan (the cheapest), region, idle, hard end, budget, from where."""
+    monkeypatch.setattr(new_module, "on_terminal", lambda: True)
+    typed = [
+        f"{CLEAR}asked{ENTER}",
+        f"{DOWN}{ENTER}",
+        f"{CLEAR}16384{ENTER}",
+        ENTER,
+        f"{DOWN}{ENTER}",
+        f"{CLEAR}45{ENTER}",
+        ENTER,
+        f"9{ENTER}",
+        f"203.0.113.7/32{ENTER}",
+    ]
+    with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
+        keys.send_text("".join(typed))
+        new(Context(), cloud="local", preview=False)
+    config = yaml.safe_load((folder / "Pulumi.asked.yaml").read_text())["config"]
+    assert config == {
+        "daybox:cloud": "local",
+        "daybox:plan": "g2-gpu-rtx4000a2-s",
+        "daybox:region": "us-sea",
+        "daybox:model": "qwen3.8-27b",
+        "daybox:context": "16384",
+        "daybox:idleMinutes": "45",
+        "daybox:maxLifetimeMinutes": "600",
+        "daybox:budgetUsd": "9",
+        "daybox:sshFrom": "203.0.113.7/32",
+    }
+
+
+def test_ctrl_c_in_a_question_writes_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(new_module, "on_terminal", lambda: True)
+    with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
+        keys.send_text(f"{CLEAR}asked{ENTER}\x03")
+        with pytest.raises(Exit) as caught:
+            new(Context(), cloud="local", preview=False)
+    assert caught.value.code == 130
+    assert list(folder.iterdir()) == []
