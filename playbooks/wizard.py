@@ -65,7 +65,9 @@ def the_context(wizard: Wizard, model: "Model", purpose: str, context: int) -> s
         if positive_whole(text) > window:
             raise ValueError(f"{text} tokens are more than the {window} {model.name} was made for", "take fewer")
 
-    return wizard.text("context", str(context or ""), "tokens of context?", str(min(wanted, window)), check)
+    return wizard.text(
+        "context", str(context or ""), f"tokens of context? (up to {window})", str(min(wanted, window)), check
+    )
 
 
 def the_plan(wizard: Wizard, model: "Model", context: int, name: str) -> "Plan":
@@ -109,13 +111,19 @@ def the_limits(wizard: Wizard, idle: str, lifetime: str, budget: str) -> dict[st
     """Idle and hard end as texts that Settings take, and a budget if there is one."""
     raw = wizard.raw
     found = {
-        "idleMinutes": wizard.text("idle-minutes", idle, "idle for how long?", raw["idleMinutes"], minutes),
+        "idleMinutes": wizard.text(
+            "idle-minutes", idle, "give it back when idle for? (minutes, or 1h)", raw["idleMinutes"], minutes
+        ),
         "maxLifetimeMinutes": wizard.text(
-            "max-lifetime-minutes", lifetime, "hard end after?", raw["maxLifetimeMinutes"], minutes
+            "max-lifetime-minutes", lifetime, "hard end after? (minutes, or 8h)", raw["maxLifetimeMinutes"], minutes
         ),
     }
     usd = wizard.text(
-        "budget-usd", budget, "at most how many USD a lease? (empty: no limit)", raw.get("budgetUsd", ""), a_budget
+        "budget-usd",
+        budget,
+        "the most that one lease may cost? (USD; empty: no limit)",
+        raw.get("budgetUsd", ""),
+        a_budget,
     )
     return found | ({"budgetUsd": usd} if usd else {})
 
@@ -133,4 +141,10 @@ def the_networks(wizard: Wizard, ssh_from: str) -> str:
         if text:
             networks(text)
 
-    return wizard.text("ssh-from", ssh_from, "from where do you work? (CIDR)", wizard.raw.get("sshFrom", ""), check)
+    return wizard.text(
+        "ssh-from",
+        ssh_from,
+        "from where do you work? (addresses or CIDRs; empty: later)",
+        wizard.raw.get("sshFrom", ""),
+        check,
+    )

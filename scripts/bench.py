@@ -21,6 +21,7 @@ from scripts.trial import DESTROY, FAB, UP, Trial, clean_up
 from stacks.places import local_url, stack_dir
 
 REPEATS = 7
+MODEL = "qwen3-coder-30b"  # sized against every plan
 CREATE = "/v4/linode/instances"
 
 
@@ -65,6 +66,9 @@ def bench_local(trial: Trial) -> list[Figure]:
         Figure("fab bootstrap, again", command_seconds(trial, *FAB, "bootstrap", repeats=3), "s", 3),
         Figure("fab tunnel, again", command_seconds(trial, *FAB, "tunnel", repeats=3), "s", 1),
         Figure("fab -l", command_seconds(trial, *FAB, "-l", repeats=REPEATS), "s", 0.3),
+        Figure("fab fit, no network", command_seconds(trial, *FAB, "fit", MODEL, repeats=REPEATS), "s", 0.5),
+        Figure("fab models, no network", command_seconds(trial, *FAB, "models", repeats=REPEATS), "s", 0.5),
+        Figure("fab plans --refresh, three lists", command_seconds(trial, *FAB, "plans", "--refresh"), "s", 2),
         Figure("fab status", command_seconds(trial, *FAB, "status", repeats=3), "s", 2),
         Figure("fab tunnel.close", command_seconds(trial, *FAB, "tunnel.close"), "s", 1),
         Figure("pulumi destroy", command_seconds(trial, *DESTROY), "s", 15),

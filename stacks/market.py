@@ -44,7 +44,7 @@ class Market:
         """The plan's price as read, else the catalog's, labelled as such."""
         usd = self.price_read(plan.name, region)
         if usd is None or self.read_at is None:
-            return catalog_price(plan, f"{self.host} gave none" if self.read_at else "not asked")
+            return catalog_price(plan, f"{self.host} gave none" if self.read_at else "not read")
         return Price(usd, f"{self.host} {self.read_at:%Y-%m-%d}")
 
     def price_read(self, plan: str, region: str = BASE) -> float | None:
@@ -147,15 +147,14 @@ def page_of(api_url: str, path: str, page: int) -> dict[str, Any]:
     try:
         words = {"page": str(page), "page_size": str(PAGE_SIZE)}
         reply = requests.get(f"{api_url}/v4{path}", words, timeout=TIMEOUT_SECONDS)
-        body = reply.json() if reply.ok else None
+        body: dict[str, Any] | None = reply.json() if reply.ok else None
     except (requests.RequestException, ValueError) as error:
         raise unlike(api_url, f"does not answer {path}: {type(error).__name__}") from None
     if not reply.ok:
         raise unlike(api_url, f"answers {path} with {reply.status_code}")
-    if not is_page(body):
+    if body is None or not is_page(body):
         raise unlike(api_url, f"gives no list of {path}")
-    found: dict[str, Any] = body
-    return found
+    return body
 
 
 def is_page(body: Any) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -12,6 +13,7 @@ import pytest
 
 from tests.cloud import TOKEN
 from tests.laptop import Laptop, all_said, another_laptop, linode_settings, new_laptop, wait_for
+from tests.shipped import STACKS
 
 CREATE = "^/v4/linode/instances$"
 
@@ -33,7 +35,7 @@ def _nothing_wrong(laptop: Laptop) -> Iterator[None]:
     laptop.cloud.clear_faults()
 
 
-@pytest.mark.parametrize("stack", ["coder-30b", "coder-32b", "coder-7b", "local"])
+@pytest.mark.parametrize("stack", STACKS)
 def test_every_shipped_stack_previews_five_resources(laptop: Laptop, stack: str) -> None:
     laptop.stack = stack
     if stack != "local":
@@ -47,8 +49,11 @@ def test_every_shipped_stack_previews_five_resources(laptop: Laptop, stack: str)
 @pytest.mark.parametrize(
     ("key", "value", "fact"),
     [
-        ("model", "qwen-33b", "stacks/coder-32b/model: 'qwen-33b' is not in the catalog; choose from: smollm2-135m"),
-        ("plan", "g2-gpu-rtx4000a1-s", "needs 27.7 GiB a card, g2-gpu-rtx4000a1-s gives 18.4"),
+        ("model", "qwen-33b", "stacks/coder-32b/model: 'qwen-33b' is not in the catalog; choose from: qwen"),
+        ("plan", "g2-gpu-rtx4000a1-s", "which leaves no room for a cache on g2-gpu-rtx4000a1-s"),
+        ("context", "65536", "65536 tokens are more than the 32768 that qwen2.5-coder-32b was made for"),
+        ("region", "us-orf", "stacks/coder-32b/region: 'us-orf' is no region; choose from: us-ord"),
+        ("vllmArgs", "x --trust-remote-code", "stacks/coder-32b/vllmArgs: 'x' belongs to no flag"),
         ("sshFrom", "", "stacks/coder-32b/sshFrom: is empty, so nobody could reach the box"),
         ("colour", "red", "stacks/coder-32b/colour: is no setting of daybox"),
     ],
@@ -96,10 +101,70 @@ def test_a_box_that_cannot_be_armed_is_given_back_and_up_fails(laptop: Laptop) -
     assert "the account lists nothing of it" in receipt
 
 
-def test_no_capacity_says_so_and_leaves_nothing_that_bills(laptop: Laptop) -> None:
+def test_no_capacity_names_other_regions_and_the_line_that_goes_there_does(laptop: Laptop) -> None:
+    """Only the create call knows: the plan was listed as available."""
+    laptop.stack = "coder-7b"
+    laptop.set(**linode_settings(laptop.cloud))
     laptop.cloud.fault("no-capacity", "POST", CREATE, times=None)
-    assert "not currently available" in laptop.up().failed()
+    said = laptop.up().failed()
+    assert "[403]" in said
     assert laptop.instances() == []
+    line = re.search(r"us-ord has no g2-gpu-rtx4000a1-s now; (pulumi config set \S+ \S+ \S+ \S+) \(also fr-par", said)
+    assert line, said
+    laptop.cloud.clear_faults()
+    with laptop.settings_put_back():
+        laptop.must(line[1])
+        assert "was given back because nothing could have stopped it" in laptop.up().failed()  # it was rented
+        assert laptop.cloud.requests("POST", "/linode/instances")[-1]["body"]["region"] == "us-sea"
+        laptop.destroy().ok()
+
+
+def test_preview_says_price_longest_cost_and_fit_in_one_line(laptop: Laptop) -> None:
+    laptop.stack = "coder-30b"
+    laptop.set(**linode_settings(laptop.cloud))
+    host = laptop.cloud.url.removeprefix("http://")
+    said = laptop.must("pulumi preview -s coder-30b --non-interactive")
+    line = next(line for line in said.splitlines() if "at most" in line)
+    assert f"g2-gpu-rtx4000a2-s in us-ord: $1.05/h ({host} 20" in line
+    assert "at most $11.55 in 11 begun hours, until 20" in line
+    assert "weights 14.5 + cache 1.5 + overhead 1.7 of 18.4 GiB a card, 0.7 free" in line
+
+
+def test_force_goes_on_although_it_cannot_fit_and_says_so(laptop: Laptop) -> None:
+    laptop.stack = "coder-30b"
+    with laptop.settings_put_back():
+        laptop.set(**linode_settings(laptop.cloud), context="65536")
+        assert "65536 tokens are more than the 48" in laptop.run("pulumi preview -s coder-30b").failed()
+        laptop.set(force="true")
+        assert "DOES NOT FIT: 65536 tokens" in laptop.must("pulumi preview -s coder-30b --non-interactive")
+
+
+def test_a_stack_made_with_flags_only_goes_through_preview(laptop: Laptop) -> None:
+    flags = "--cloud local --purpose careful --ssh-from 203.0.113.7/32 --budget-usd 9 --yes"
+    made = laptop.run(f"fab new --name my-coder {flags}").ok()
+    assert "stacks/Pulumi.my-coder.yaml: written; qwen3.8-27b with 32768 tokens" in made.err
+    assert "at most $8.40 in 8 begun hours" in made.out
+    assert "next: source scripts/env my-coder, then pulumi up -s my-coder" in made.err
+    assert laptop.instances() == []
+    laptop.stack = "my-coder"
+    assert json.loads(laptop.must("fab fit my-coder --json"))["faults"] == []
+    assert "my-coder" in {row["name"] for row in json.loads(laptop.must("pulumi stack ls --json"))}
+
+
+def test_a_stack_whose_preview_fails_is_written_and_the_command_fails(laptop: Laptop) -> None:
+    laptop.cloud.fault("expired-token", path="/v4/profile", times=None)
+    failed = laptop.run("fab new --name other --cloud local --purpose edit --ssh-from 203.0.113.7/32 --yes")
+    assert failed.status == 3
+    assert "stacks/Pulumi.other.yaml: is written, but `pulumi preview -s other` fails, see above" in failed.err
+
+
+@pytest.mark.parametrize("command", ["plans", "models", "fit qwen3-coder-30b", "fit smollm2-135m --plan local-cpu"])
+def test_what_helps_to_choose_works_on_the_local_cloud(laptop: Laptop, command: str) -> None:
+    said = json.loads(laptop.must(f"fab {command} --refresh --json"))
+    rows = said if isinstance(said, list) else [said]
+    host = laptop.cloud.url.removeprefix("http://")
+    listed = [row for row in rows if not row["plan"].startswith("g3-")]  # which is on request, and on no list
+    assert listed and all(row["price_source"].startswith(host) for row in listed)
 
 
 def test_up_killed_while_the_create_is_in_flight_is_seen_by_tag_and_never_doubled(laptop: Laptop) -> None:

@@ -57,7 +57,7 @@ def test_json_has_every_figure_and_its_source(capsys: pytest.CaptureFixture[str]
     row = told(capsys, "qwen3-coder-30b")
     assert set(KEYS) <= set(row)
     assert (row["plan"], row["tp"], row["context"], row["fits"]) == ("g2-gpu-rtx4000a2-s", 2, 32_768, True)
-    assert row["price_source"] == "daybox catalog 2026-07-18: not asked"
+    assert row["price_source"] == "daybox catalog 2026-07-18: not read"
 
 
 def test_without_refresh_nobody_is_asked(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:

@@ -139,7 +139,7 @@ def test_then_what_was_kept_is_shown_with_its_age_and_the_reason(
 
 def test_where_nobody_answers_the_catalogs_prices_are_shown_as_such() -> None:
     found = market("http://127.0.0.1:9")
-    assert found.price(TWO).source == "daybox catalog 2026-07-18: not asked"
+    assert found.price(TWO).source == "daybox catalog 2026-07-18: not read"
     assert found.in_stock(TWO) is None and found.sells(TWO) is None
     assert "127.0.0.1:9: does not answer" in found.why and "ConnectionError" in found.why
 

@@ -55,4 +55,4 @@ def test_the_price_is_the_hourly_one_of_the_region_and_zero_is_unknown(
 
 
 def test_a_price_that_is_remembered_says_so_and_when_it_was_read() -> None:
-    assert catalog_price(PLANS[0], "not asked").source == "daybox catalog 2026-07-18: not asked"
+    assert catalog_price(PLANS[0], "not read").source == "daybox catalog 2026-07-18: not read"
