@@ -5,6 +5,7 @@ same); `tests/e2e/test_sizing.py` asks vLLM itself.
 """
 
 from dataclasses import dataclass, replace
+from functools import cache as remembered
 
 CONVOLUTION_BYTES = 2 * 3  # a recurrent layer's convolution remembers 3 steps of each channel, in 16 bits
 
@@ -151,6 +152,7 @@ def bytes_needed(attention: tuple[Layers, ...], cache: Cache, context: int) -> i
     return block_bytes(attention, cache) * (blocks_needed(attention, cache, context) + 1)
 
 
+@remembered  # asked again for every context that is tried
 def block_bytes(attention: tuple[Layers, ...], cache: Cache) -> int:
     """One block on each card: a page of every layer of a group."""
     return group_layers(attention) * page_bytes(attention, cache)
@@ -162,6 +164,7 @@ def blocks_needed(attention: tuple[Layers, ...], cache: Cache, context: int) -> 
     return sum(-(-part.layers // size) * part.blocks(context, with_page(part, attention, cache)) for part in attention)
 
 
+@remembered
 def group_layers(attention: tuple[Layers, ...]) -> int:
     """Layers that share one table of blocks: as many as the rarest kind has, unless others have hardly more."""
     fewest, most = min(part.layers for part in attention), max(part.layers for part in attention)
@@ -174,6 +177,7 @@ def page_bytes(attention: tuple[Layers, ...], cache: Cache) -> int:
     return max(part.page_bytes(cache) for part in attention)
 
 
+@remembered
 def with_page(part: Layers, attention: tuple[Layers, ...], cache: Cache) -> Cache:
     """`cache` as these layers use it: where a token takes less, a page has room for more of them."""
     cache = with_states(attention, cache)

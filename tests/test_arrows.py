@@ -51,7 +51,7 @@ def test_nothing_in_the_product_imports_the_local_cloud(source: Path) -> None:
 
 def test_listing_the_commands_loads_no_pulumi_and_no_web_library() -> None:
     """`fab -l` must answer in 0.3 s; each of these costs more than a third of that."""
-    heavy = ("pulumi", "pulumi_linode", "aiohttp", "linode_api4", "rich", "requests")
+    heavy = ("pulumi", "pulumi_linode", "aiohttp", "linode_api4", "rich", "requests", "huggingface_hub", "questionary")
     probe = f"import sys, fabfile; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

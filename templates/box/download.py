@@ -29,6 +29,7 @@ NAME, HUB_ID, ASKED = (str(FACTS["model"][key]) for key in ("name", "hub_id", "r
 MODELS, TOKEN = ROOT / "var/lib/daybox/models", ROOT / "etc/daybox/hub-token"
 # Top level only: folders hold other forms of the same weights.
 WANTED = re.compile(r"\w[\w.-]*\.(safetensors|json|jinja)|tokenizer[\w.-]*|(merges|vocab)\.txt")
+UNSAFE = re.compile(r".*\.(bin|pt|pth|ckpt|pkl|gguf)")  # pickle runs code when it is read; vLLM serves no GGUF
 LANES, TRIES = 8, 6
 SPARE = 2 << 30  # bytes that stay free beside the weights, for logs and caches
 GIB = 2**30
@@ -106,8 +107,9 @@ def chosen(rows: list[dict[str, Any]]) -> list[HubFile]:
     """Of all files those that vLLM reads. Raises SystemExit if the weights are in no form that is safe to load."""
     wanted = [HubFile.from_row(row) for row in rows if WANTED.fullmatch(row["path"])]
     if not any(file.name.endswith(".safetensors") for file in wanted):
-        others = ", ".join(row["path"] for row in rows if not WANTED.fullmatch(row["path"]))
-        raise SystemExit(f"{HUB_ID} has no safetensors, and what else it has is never loaded: {others}")
+        others = ", ".join([row["path"] for row in rows if UNSAFE.fullmatch(row["path"])][:3])
+        also = f", and what else it has is never loaded: {others}" if others else " at its top level"
+        raise SystemExit(f"{HUB_ID} has no safetensors{also}")
     return wanted
 
 
@@ -206,6 +208,17 @@ def check_disk(store: Path, size: int) -> None:
         raise SystemExit(f"the disk of {MODELS} has {free / GIB:.1f} GiB free, the model needs {need:.1f} GiB")
 
 
+def refuse_code(store: Path) -> None:
+    """Raises SystemExit if the model asks for code of its own: vLLM is never told to trust that."""
+    path = store / "config.json"
+    try:
+        config = json.loads(path.read_bytes()) if path.exists() else {}
+    except ValueError:
+        raise SystemExit(f"config.json of {HUB_ID} is not JSON") from None
+    if isinstance(config, dict) and config.get("auto_map"):
+        raise SystemExit(f"{HUB_ID} needs code of its own (auto_map in config.json), which is never run")
+
+
 def link(store: Path) -> None:
     """Make the model's folder mean `store`, at once: whoever finds it finds all of the model."""
     draft = MODELS / f".{NAME}"
@@ -222,6 +235,8 @@ def main() -> None:
     files, download = listing(revision), Download(revision, store)
     size = sum(download.bytes_missing(file) for file in files)
     check_disk(store, size)
+    download.run([file for file in files if not file.name.endswith(".safetensors")])
+    refuse_code(store)  # before gigabytes are fetched
     download.run(files)
     (store / ".daybox.json").write_text(json.dumps([HUB_ID, ASKED, revision]))  # read by `weights`
     link(store)

@@ -77,6 +77,44 @@ def test_a_model_in_a_form_that_runs_code_when_loaded_is_refused(onbox: OnBox, h
     assert brought(onbox) == {}
 
 
+def test_of_many_files_that_are_never_loaded_the_first_are_named(onbox: OnBox, hub: Hub) -> None:
+    hub.files = {"README.md": b"", **{f"model-{number}.gguf": b"" for number in range(9)}}
+    assert download(onbox).stderr == (
+        "some/tiny has no safetensors, and what else it has is never loaded: model-0.gguf, model-1.gguf, model-2.gguf\n"
+    )
+
+
+def test_a_model_without_weights_says_so(onbox: OnBox, hub: Hub) -> None:
+    hub.files = {"config.json": b"{}", "original/model.safetensors": WEIGHTS}
+    assert download(onbox).stderr == "some/tiny has no safetensors at its top level\n"
+
+
+def test_a_model_with_code_of_its_own_is_refused_before_its_weights_come(onbox: OnBox, hub: Hub) -> None:
+    hub.files["config.json"] = b'{"auto_map": {"AutoModelForCausalLM": "modeling_tiny.Tiny"}}'
+    done = download(onbox)
+    assert done.returncode == 1
+    assert done.stderr == "some/tiny needs code of its own (auto_map in config.json), which is never run\n"
+    assert brought(onbox) == {}
+    assert hub.store_requests == []
+
+
+def test_a_config_that_is_not_json_is_named(onbox: OnBox, hub: Hub) -> None:
+    hub.files["config.json"] = b"model_type: tiny"
+    assert download(onbox).stderr == "config.json of some/tiny is not JSON\n"
+
+
+@pytest.mark.parametrize("config", [b'{"auto_map": {}}', b'{"auto_map": null}', b"[]"])
+def test_a_model_that_asks_for_no_code_comes(onbox: OnBox, hub: Hub, config: bytes) -> None:
+    hub.files["config.json"] = config
+    assert download(onbox).returncode == 0
+
+
+def test_small_files_come_before_the_weights(onbox: OnBox, hub: Hub) -> None:
+    download(onbox)
+    weights = ["safetensors" in request for request in hub.requests if "/resolve/" in request]
+    assert weights == sorted(weights)
+
+
 def test_a_second_run_asks_the_hub_nothing_and_says_so(onbox: OnBox, hub: Hub) -> None:
     download(onbox)
     hub.requests.clear()
