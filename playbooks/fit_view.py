@@ -18,10 +18,14 @@ PARTS = (("weights", "█", "cyan"), ("cache", "▓", "green"), ("overhead", "�
 
 def show(found: "Answer") -> None:
     """Print the answer for people."""
+    from stacks.catalog import MODELS
+
     out, model = console(), found.model
     size = f", {model.billions:g} billion parameters" if model.billions else ""
     say(out, f"{model.name}: {model.hub_id}, {model.quantization.name}{size}, {model.family.licence}")
     show_plan(out, found.plan, found.fit)
+    if model not in MODELS:
+        say(out, "not in the catalog: to rent a box for it, add a row to stacks/models.py")
     for line in money(found):
         say(out, line)
     say(out, footer(found.market))

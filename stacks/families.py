@@ -72,6 +72,21 @@ def qwen3_hybrid(full: Full, recurrent: Layers, heads: int, aider: AiderFacts, s
     )
 
 
+def gpt_oss(layers: int) -> Family:
+    """gpt-oss: every other layer looks back 128 tokens only; it thinks, and cannot be told not to."""
+    attention = (Full(layers // 2, 8, 64), Sliding(layers // 2, 8, 64, window=128))
+    return Family(
+        attention,
+        64,
+        131_072,
+        APACHE,
+        GPT_OSS_AIDER,
+        CONFIGS,
+        tool_parser="openai",
+        reasoning_parser="openai_gptoss",
+    )
+
+
 SMOLLM2_135M = Family(  # no n-gram: the form of its answers is given, see aider_facts
     (Full(30, 3, 64),), 9, 8_192, APACHE, SMOLLM2_AIDER, "its own config.json, converted by scripts/cloud, 2026-11-21"
 )
@@ -99,26 +114,7 @@ QWEN3_CODER_NEXT = Family(
 QWEN3_27B = qwen3_hybrid(Full(16, 4, 256), delta_net(48, key_heads=16, value_heads=48), 24, QWEN3_AIDER)
 QWEN3_35B = qwen3_hybrid(Full(10, 2, 256), delta_net(30, key_heads=16, value_heads=32), 16, QWEN3_AIDER)
 QWEN35_9B = qwen3_hybrid(Full(8, 4, 256), delta_net(24, key_heads=16, value_heads=32), 16, QWEN3_SMALL_AIDER, RECALLED)
-GPT_OSS_20B = Family(
-    (Full(12, 8, 64), Sliding(12, 8, 64, window=128)),
-    64,
-    131_072,
-    APACHE,
-    GPT_OSS_AIDER,
-    CONFIGS,
-    tool_parser="openai",
-    reasoning_parser="openai_gptoss",
-)
-GPT_OSS_120B = Family(
-    (Full(18, 8, 64), Sliding(18, 8, 64, window=128)),
-    64,
-    131_072,
-    APACHE,
-    GPT_OSS_AIDER,
-    CONFIGS,
-    tool_parser="openai",
-    reasoning_parser="openai_gptoss",
-)
+GPT_OSS_20B, GPT_OSS_120B = gpt_oss(24), gpt_oss(36)
 DEVSTRAL_SMALL_2 = Family(
     (Full(40, 8, 128),), 32, 262_144, APACHE, DEVSTRAL_AIDER, RECALLED, tool_parser="mistral", ngram=True, vision=True
 )

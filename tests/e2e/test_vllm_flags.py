@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from scripts.cloud.prepare import parts
 from scripts.vllm_flags import ask
-from stacks.catalog import VLLM_CPU_IMAGE
+from stacks.catalog import MODELS, VLLM_CPU_IMAGE, Model
+from stacks.places import cache_dir
 from stacks.vllm_args import read
 from stacks.vllm_flags import FLAGS, SHORT
 
@@ -40,7 +42,8 @@ def answer() -> dict[str, Any]:
     """What vLLM's own parser says: asked once, since its packages take ten seconds to import."""
     if os.geteuid() != 0:
         pytest.fail("needs root, and: python -m scripts.cloud prepare rootfs site")
-    return ask([["/model", *words] for words in (*map(read, TAKEN), *map(str.split, REFUSED), [ABBREVIATED])])
+    given = (*map(read, TAKEN), *map(str.split, REFUSED), [ABBREVIATED], *(model.vllm_flags for model in MODELS))
+    return ask([["/model", *words] for words in given])
 
 
 def opposite(name: str) -> str:
@@ -84,4 +87,17 @@ def test_vllm_refuses_what_vllm_args_refuses_as_wrong(answer: dict[str, Any], te
 def test_vllm_completes_an_abbreviation_which_is_why_vllm_args_takes_none(answer: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
         read(ABBREVIATED)
-    assert answer["refusals"][-1] == ""
+    assert answer["refusals"][len(TAKEN) + len(REFUSED)] == ""
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_vllm_takes_what_it_is_told_of_every_model(answer: dict[str, Any], model: Model) -> None:
+    assert answer["refusals"][len(TAKEN) + len(REFUSED) + 1 + MODELS.index(model)] == ""
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_vllm_has_the_parsers_of_every_model(model: Model) -> None:
+    """It looks for them when it starts, after minutes of loading, not when it reads its command line."""
+    site = parts(cache_dir())["site"].target
+    for folder, name in (("tool_parsers", model.family.tool_parser), ("reasoning", model.family.reasoning_parser)):
+        assert not name or f'"{name}"' in (site / f"vllm/{folder}/__init__.py").read_text()
