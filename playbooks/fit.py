@@ -97,7 +97,7 @@ def fit(
     if is_stack(model, asked):
         stack_check.check(model, refresh=refresh, json=json)
         return
-    found = answer(model_meant(model), asked, cloud, refresh)
+    found = answer(model_meant(model, refresh=refresh), asked, cloud, refresh)
     if json:
         print_json(found.row())
     else:
@@ -132,12 +132,15 @@ def checked(plan: str | None, context: int, tp: int, kv: str) -> Asked:
     return Asked(row_named("--plan", PLANS, plan) if plan else None, context, tp or None, kv)
 
 
-def model_meant(word: str) -> "Model":
-    """The catalog's row of that name or Hub id, else what the Hub says of it. Raises UsageError naming the nearest."""
+def model_meant(word: str, *, refresh: bool) -> "Model":
+    """The catalog's row of that name or Hub id, else what the Hub says of it. Raises UsageError naming the nearest.
+
+    refresh: ask the Hub of a Hub id that the catalog has, too.
+    """
     from stacks.catalog import MODELS
 
     for row in MODELS:
-        if word in (row.name, row.hub_id):
+        if word == row.name or (word == row.hub_id and not refresh):
             return row
     if re.fullmatch(r"[\w.-]+/[\w.-]+", word):
         from stacks.hub import read_model

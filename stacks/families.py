@@ -19,7 +19,7 @@ from stacks.aider_facts import (
     SMOLLM2_AIDER,
     AiderFacts,
 )
-from stacks.attention import Full, Latent, Layers, Sliding, delta_net, mamba2
+from stacks.attention import Full, Latent, Layers, Sliding, delta_net
 
 CONFIGS = "config.json through aiconfigurator and transformers 5.16, read 2026-11-20"
 RECALLED = "recalled, not read, 2026-11-20"
@@ -132,17 +132,6 @@ GEMMA_4_31B = Family(  # its cards say Apache-2.0, a user that a licence must be
     reasoning_parser="gemma4",
     thinking_off=NO_THINKING,
     vision=True,
-)
-NEMOTRON_30B = Family(
-    (Full(6, 2, 128), mamba2(23, heads=64, head_dim=64, groups=8)),
-    32,
-    262_144,
-    "OpenMDW-1.1",
-    GLM_AIDER,
-    CONFIGS,
-    tool_parser="qwen3_coder",
-    reasoning_parser="nemotron_v3",
-    thinking_off=NO_THINKING,
 )
 GLM_47_FLASH = Family(
     (Latent(47, 512 + 64),),

@@ -10,7 +10,6 @@ from stacks.families import (
     GLM_47_FLASH,
     GPT_OSS_20B,
     GPT_OSS_120B,
-    NEMOTRON_30B,
     QWEN3_27B,
     QWEN3_35B,
     QWEN3_CODER_30B,
@@ -131,6 +130,5 @@ MODELS = (
     Model("glm-4.7-flash-awq", "QuantTrio/GLM-4.7-Flash-AWQ", GLM_47_FLASH, 31.2, 19.8, AWQ, RECIPES, "88e3d3d913c0d97c8f505cdc03433c48226bedc3"),
     Model("glm-4.5-air", "zai-org/GLM-4.5-Air", GLM_45_AIR, 106, 214.0, BF16, RECALLED, "a24ceef6ce4f3536971efe9b778bdaa1bab18daa"),
     Model("glm-4.5-air-awq", "QuantTrio/GLM-4.5-Air-AWQ-FP16Mix", GLM_45_AIR, 106, 73.1, AWQ, RECIPES),
-    Model("nemotron-3.5-30b", "nvidia/NVIDIA-Nemotron-3.5-Lightning-30B-A3B-NVFP4", NEMOTRON_30B, 31.6, 21.56, NVFP4, HUB, "bee7596271d1495f6992ae224aefde4410e816b8"),
 )
 # fmt: on

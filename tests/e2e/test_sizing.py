@@ -15,7 +15,7 @@ from scripts.cloud import first_run
 from scripts.cloud.inside import run_inside
 from scripts.cloud.prepare import parts
 from stacks import attention, families
-from stacks.attention import Cache, Full, Layers, Recurrent, Sliding, delta_net, mamba2
+from stacks.attention import Cache, Full, Layers, Recurrent, Sliding, mamba2
 from stacks.catalog import DEVICES, MODELS, PLANS
 from stacks.families import Family
 from stacks.places import cache_dir
@@ -40,10 +40,7 @@ DIGITS = re.compile(r"estimated maximum model length is (\d+)")
 FAMILIES = {name.lower(): one for name, one in vars(families).items() if isinstance(one, Family)}
 # Kinds that no family of ours has, or not in these proportions. Gemma-4-31B as transformers 5.16 has it, 2026-11-20.
 OTHERS: dict[str, tuple[Layers, ...]] = {
-    "qwen3-coder-next with states in 16 bits": (
-        Full(12, 2, 256),
-        delta_net(36, key_heads=16, value_heads=32, number_bytes=2),
-    ),
+    "nemotron": (Full(6, 2, 128), mamba2(23, heads=64, head_dim=64, groups=8)),
     "one group of Mamba2 heads": (Full(4, 8, 128), mamba2(36, heads=128, head_dim=64, groups=1)),
     "gemma": (Full(10, 4, 512), Sliding(50, 16, 256, window=1024)),
     "hardly more of one kind": (Full(13, 8, 64), Sliding(12, 8, 64, window=128)),

@@ -69,7 +69,6 @@ caches = st.builds(
         (families.DEVSTRAL_2, 360_448),
         (families.GLM_47_FLASH, 54_144),
         (families.GLM_45_AIR, 188_416),
-        (families.NEMOTRON_30B, 6_144),
     ],
 )
 def test_one_more_token_adds_what_its_config_says(family: Family, expected: int) -> None:
@@ -83,14 +82,18 @@ def cache(tp: int, value_bytes: int, block_tokens: int = 16) -> Cache:
 
 # Source: `GPU KV cache size` of real engines. The first measured with vLLM 0.32; the others, third party, 2026:
 # club-3090's issues 612 and 652 (0.24, Qwen3.6-35B in NVFP4), mitchross/talos-argocd-proxmox 1995 (Qwen3.8-27B in FP8),
-# vLLM's issue 33263 (Qwen3-1.7B). They print pools with two decimals, finer than a block only where blocks are large.
+# b2renger/LlmOnLan (0.30, pools of 58 GiB), a public log (Qwen3.5-9B, 2026-09), vLLM's issue 33263 (Qwen3-1.7B).
+# They print pools with two decimals, finer than a block only where blocks are large.
 @pytest.mark.parametrize(
     ("attention", "cache", "context", "pool_gib", "engine_tokens", "tolerance"),
     [
         (families.SMOLLM2_135M.attention, cache(1, 2, 128), 8192, 1.0, 46_592, 0),
         (families.QWEN3_35B.attention, cache(1, 1), 131_072, 5.98, 567_978, 0),
         (families.QWEN3_35B.attention, cache(1, 1), 131_072, 6.01, 569_878, 0),
+        (families.QWEN3_35B.attention, cache(1, 1), 131_072, 58, 5_510_722, 0),
         (families.QWEN3_27B.attention, cache(2, 1), 131_072, 4.99, 302_921, 0),
+        (families.QWEN3_27B.attention, cache(1, 1), 131_072, 58, 1_765_102, 0),
+        (families.QWEN35_9B.attention, cache(1, 2), 65_536, 6.75, 209_615, 0.0024),  # a block is so much of it
         ((Full(28, 8, 128),), cache(1, 2), 1024, 18.78, 175_856, 0.0003),
     ],
 )
