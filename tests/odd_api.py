@@ -1,12 +1,12 @@
 """An API on loopback that answers whatever a test wants, and counts what it is asked."""
 
-import http.server
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+
+from tests.loopback import Quiet, answering
 
 TYPES: list[dict[str, Any]] = [
     {"id": "g2-gpu-rtx4000a2-s", "class": "gpu", "price": {"hourly": 1.05, "monthly": None}, "region_prices": []},
@@ -53,30 +53,25 @@ class OddApi:
         return json.dumps(answer).encode()
 
 
+class Answer(Quiet):
+    """One request."""
+
+    api: OddApi
+
+    def do_GET(self) -> None:
+        path, _, query = self.path.partition("?")
+        self.api.requests.append(self.path)
+        page = int(dict(part.split("=") for part in query.split("&") if part).get("page", 1))
+        body = self.api.body(path, page)
+        self.send_response(self.api.answers[path][0])
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
 @contextmanager
 def odd_api() -> Iterator[OddApi]:
     """The API while it answers."""
     api = OddApi()
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            path, _, query = self.path.partition("?")
-            api.requests.append(self.path)
-            page = int(dict(part.split("=") for part in query.split("&") if part).get("page", 1))
-            body = api.body(path, page)
-            self.send_response(api.answers[path][0])
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """pytest's output is for pytest."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    api.url = f"http://127.0.0.1:{server.server_address[1]}"
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    try:
+    with answering(Answer, api=api) as api.url:
         yield api
-    finally:
-        server.shutdown()
-        server.server_close()

@@ -1,13 +1,13 @@
 """The provider's API on loopback, as far as the watchdog knows it: one Instance, with a date on every answer."""
 
-import http.server
 import json
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import formatdate
+
+from tests.loopback import Quiet, answering
 
 
 @dataclass
@@ -23,7 +23,7 @@ class Api:
     url: str = ""
 
 
-class Answer(http.server.BaseHTTPRequestHandler):
+class Answer(Quiet):
     """One request."""
 
     api: Api
@@ -57,18 +57,9 @@ class Answer(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text)
 
-    def log_message(self, *_: object) -> None:
-        """pytest's output is for pytest."""
-
 
 @contextmanager
 def running(api: Api) -> Iterator[Api]:
     """It answers, on a port of loopback."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Answer", (Answer,), {"api": api}))
-    api.url = f"http://127.0.0.1:{server.server_address[1]}"
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    try:
+    with answering(Answer, api=api) as api.url:
         yield api
-    finally:
-        server.shutdown()
-        server.server_close()

@@ -1,7 +1,6 @@
 """A Hub on loopback: listing in pages, redirects to a store on another port, ranges, and faults on request."""
 
 import hashlib
-import http.server
 import json
 import threading
 from collections.abc import Iterator
@@ -9,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from tests.loopback import Quiet, answering
 
 COMMIT = "c0ffee" * 6 + "c0ff"
 
@@ -56,7 +57,7 @@ class Hub:
         return row
 
 
-class Answer(http.server.BaseHTTPRequestHandler):
+class Answer(Quiet):
     """One request, to the Hub or to its store."""
 
     hub: Hub
@@ -114,23 +115,9 @@ class Answer(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body[:only])
         self.close_connection = True
 
-    def log_message(self, *_: object) -> None:
-        """pytest's output is for pytest."""
-
 
 @contextmanager
 def running(hub: Hub) -> Iterator[Hub]:
     """The hub and its store, answering on two ports of loopback."""
-    servers = [
-        http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Answer", (Answer,), {"hub": hub, "store": store}))
-        for store in (False, True)
-    ]
-    hub.url, hub.store_url = (f"http://127.0.0.1:{server.server_address[1]}" for server in servers)
-    for server in servers:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    try:
+    with answering(Answer, hub=hub) as hub.url, answering(Answer, hub=hub, store=True) as hub.store_url:
         yield hub
-    finally:
-        for server in servers:
-            server.shutdown()
-            server.server_close()

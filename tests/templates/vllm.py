@@ -1,12 +1,12 @@
 """A vLLM on loopback, as far as the box's programs look: completions with a key, metrics without."""
 
-import http.server
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+
+from tests.loopback import Quiet, answering
 
 
 @dataclass
@@ -20,7 +20,7 @@ class Vllm:
     url: str = ""
 
 
-class Answer(http.server.BaseHTTPRequestHandler):
+class Answer(Quiet):
     """One request."""
 
     vllm: Vllm
@@ -44,18 +44,9 @@ class Answer(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text.encode())
 
-    def log_message(self, *_: object) -> None:
-        """pytest's output is for pytest."""
-
 
 @contextmanager
 def running(vllm: Vllm) -> Iterator[Vllm]:
     """It answers, on a port of loopback."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Answer", (Answer,), {"vllm": vllm}))
-    vllm.url = f"http://127.0.0.1:{server.server_address[1]}"
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    try:
+    with answering(Answer, vllm=vllm) as vllm.url:
         yield vllm
-    finally:
-        server.shutdown()
-        server.server_close()

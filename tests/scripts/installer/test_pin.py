@@ -22,6 +22,9 @@ DISTRIBUTIONS = {
     "pulumi_linode": "pulumi-linode",
     "google": "protobuf",
     "grpc": "grpcio",
+    "huggingface_hub": "huggingface-hub",
+    "prompt_toolkit": "prompt-toolkit",
+    "ruamel": "ruamel-yaml",
 }
 # What runs on the box, or in the container, is not imported here.
 ELSEWHERE = {"vllm", "torch"}
