@@ -16,6 +16,8 @@ from stacks.catalog import MODELS, PLANS
 from stacks.values import named, own_port
 from tests.cloud import TOKEN, Cloud, start_cloud
 from tests.shipped import ROOT
+from tests.stacks.hub_double import MODEL, running
+from tests.stacks.test_hub import repository
 
 KEYS = (
     *("model", "plan", "tp", "context", "kv_dtype", "weights_gib", "kv_gib", "overhead_gib", "free_gib"),
@@ -241,3 +243,29 @@ def test_a_file_that_is_no_yaml_says_so_first(stack: Path) -> None:
 def test_no_token_is_a_fault_of_its_own(stack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LINODE_TOKEN")
     assert faults(stack) == ["LINODE_TOKEN: is not set; export LINODE_TOKEN with a token of the account that pays"]
+
+
+def test_any_model_of_the_hub_is_sized_with_the_same_arithmetic(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with running(repository()) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        row = told(capsys, MODEL)
+        fit(Context(), MODEL)
+    assert (row["model"], row["plan"], row["tp"]) == ("model-8b", "g2-gpu-rtx4000a2-s", 2)
+    assert row["weights_gib"] == pytest.approx(16.06e9 / 2**30 / 2, abs=0.001)
+    assert row["kv_bytes_per_token"] == 2 * 32 * (8 // 2) * 128 * 2
+    assert "not in the catalog: to rent a box for it, add a row to stacks/models.py" in capsys.readouterr().out
+
+
+def test_a_hub_that_is_not_reached_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    said, status = refused(MODEL)
+    assert status == 4 and said.startswith("127.0.0.1:9: it cannot be reached: ")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert refused(MODEL)[0] == "127.0.0.1:9: HF_HUB_OFFLINE says to stay offline; unset HF_HUB_OFFLINE"
+
+
+def test_a_hub_id_that_the_catalog_has_is_read_anew_only_with_refresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    assert refused("openai/gpt-oss-20b", refresh=True)[1] == 4
