@@ -1,6 +1,7 @@
 """`fab new`: from what you want to do to a stack's file, every question also a flag."""
 
 import os
+import shlex
 import subprocess
 import textwrap
 from datetime import UTC, datetime
@@ -12,7 +13,17 @@ from playbooks.new_choices import PURPOSES
 from playbooks.offers import DEFAULT_CLOUD, MARKET_HELP, cloud_meant
 from playbooks.progress import say
 from playbooks.questions import given, on_terminal, write
-from playbooks.wizard import Wizard, check_name, the_context, the_limits, the_model, the_networks, the_plan, the_region
+from playbooks.wizard import (
+    Wizard,
+    check_name,
+    the_context,
+    the_limits,
+    the_model,
+    the_networks,
+    the_plan,
+    the_purpose,
+    the_region,
+)
 from stacks import stack_file
 from stacks.errors import ConfigError
 
@@ -67,14 +78,16 @@ def new(
 
     ask = on_terminal() and not (yes or json)
     stack = given("name", name, check_name) if name else write("name of the stack", "my-coder", check_name, ask=ask)
-    raw = stack_file.raw_of(stack)[0] if stack_file.path_of(stack).is_file() else stack_file.defaults()
-    meant, url = cloud_meant(cloud)
+    there = stack_file.path_of(stack).is_file()
+    raw = stack_file.raw_of(stack)[0] if there else stack_file.defaults()
+    meant, url = cloud_meant(cloud, stack if there else None)
     wizard = Wizard(ask, meant, market_of(url, refresh=refresh), raw)
+    purpose = the_purpose(wizard, purpose, model)
     row = the_model(wizard, purpose, model)
     tokens = the_context(wizard, row, purpose, context)
     chosen = the_plan(wizard, row, int(tokens), plan)
     settings = {
-        **({"cloud": meant.name} if meant.name != DEFAULT_CLOUD else {}),
+        **({"cloud": meant.name} if meant.name != raw["cloud"] else {}),
         "plan": chosen.name,
         "region": the_region(wizard, chosen, region),
         "model": row.name,
@@ -83,6 +96,7 @@ def new(
         "sshFrom": the_networks(wizard, ssh_from),
     }
     save(stack, settings, wizard)
+    settings = {"cloud": meant.name, **settings}
     if json:
         print_json({"stack": stack, "file": stack_file.name_of(stack), **settings})
     finish(stack, settings, preview=preview and not json)
@@ -107,7 +121,9 @@ def save(stack: str, settings: dict[str, str], wizard: Wizard) -> None:
     head = textwrap.fill(
         f"Made by `fab new`, {datetime.now(UTC):%Y-%m-%d}. {fit_words(fit) if fit else ''}", HEAD_WIDTH
     )
-    path.write_text(changed(before, settings, COMMENTS, head))
+    draft = path.with_suffix(".new")
+    draft.write_text(changed(before, settings, COMMENTS, head))
+    draft.replace(path)  # at once: a file that is there is never left half written
     say(f"{stack_file.name_of(stack)}: {'changed' if before else 'written'}; {fit_words(fit) if fit else ''}")
 
 
@@ -116,7 +132,7 @@ def finish(stack: str, settings: dict[str, str], *, preview: bool) -> None:
     next_word = f"pulumi up -s {stack}"
     if not settings["sshFrom"]:
         next_word = f"pulumi config set -s {stack} daybox:sshFrom YOUR.PUBLIC.IP.ADDRESS/32, then {next_word}"
-    elif preview and settings.get("cloud", DEFAULT_CLOUD) == DEFAULT_CLOUD and not os.environ.get("LINODE_TOKEN"):
+    elif preview and settings["cloud"] == DEFAULT_CLOUD and not os.environ.get("LINODE_TOKEN"):
         say("no preview: LINODE_TOKEN is not set")
     elif preview:
         show_preview(stack)
@@ -125,7 +141,8 @@ def finish(stack: str, settings: dict[str, str], *, preview: bool) -> None:
 
 def show_preview(stack: str) -> None:
     """`pulumi preview` as a new shell would run it. Raises ConfigError if it fails; Pulumi has said why."""
-    line = f"cd '{stack_file.ROOT}' && source scripts/env {stack} && pulumi preview -s {stack} --non-interactive"
+    root = shlex.quote(str(stack_file.ROOT))
+    line = f"cd {root} && source scripts/env {stack} && pulumi preview -s {stack} --non-interactive"
     if subprocess.run(["bash", "-c", line], check=False).returncode:
         raise ConfigError(
             f"{stack_file.name_of(stack)}: is written, but `pulumi preview -s {stack}` fails, see above",

@@ -31,15 +31,16 @@ def row_named(kind: str, rows: tuple[T, ...], name: str) -> T:
         raise UsageError(f"{kind}: {error.args[0]}", hint=error.args[1]) from None
 
 
-def cloud_meant(name: str | None) -> "tuple[Cloud, str]":
-    """The cloud to choose from, and its API's address: as named, else of the stack in PULUMI_STACK, else linode.
+def cloud_meant(name: str | None, stack: str | None = None) -> "tuple[Cloud, str]":
+    """The cloud to choose from, and its API's address: as named, else of the stack, else linode.
 
+    stack: one whose file is there; None is the one in PULUMI_STACK.
     Raises UsageError for a cloud that is unknown, or does not run.
     """
     from stacks.catalog import CLOUDS
 
     url = ""
-    if not name and (stack := os.environ.get("PULUMI_STACK")):
+    if not name and (stack := stack or os.environ.get("PULUMI_STACK")):
         raw, _ = stack_file.raw_of(stack)
         name, url = raw.get("cloud"), raw.get("url", "")
     cloud = row_named("--cloud", CLOUDS, name or DEFAULT_CLOUD)

@@ -40,34 +40,37 @@ def check_name(text: str) -> None:
         raise ValueError(f"{text!r} is no name of a stack", "write 2 to 37 small letters, digits and single dashes")
 
 
+def the_purpose(wizard: Wizard, purpose: str, model: str) -> str:
+    """As named, else as asked; empty where a model is named, or the stack that is there has one."""
+    if purpose and purpose not in PURPOSES:
+        raise UsageError(f"--purpose: {purpose!r} is unknown", hint=f"choose from: {', '.join(PURPOSES)}")
+    if purpose or model or wizard.raw.get("model"):
+        return purpose
+    return choose("what for?", purpose_choices(), next(iter(PURPOSES)), ask=wizard.ask)
+
+
 def the_model(wizard: Wizard, purpose: str, model: str) -> "Model":
     """As named, else for the purpose, else as asked; of a stack that is there, its own."""
     from stacks.catalog import MODELS
 
-    if purpose and purpose not in PURPOSES:
-        raise UsageError(f"--purpose: {purpose!r} is unknown", hint=f"choose from: {', '.join(PURPOSES)}")
-    usual = wizard.raw.get("model", "")
-    if not (model or purpose or usual):
-        purpose = choose("what for?", purpose_choices(), next(iter(PURPOSES)), ask=wizard.ask)
-    if not model and purpose in PURPOSES:
+    if not model and purpose:
         model = PURPOSES[purpose].model
-    if not model:
-        model = choose("which model?", model_choices(), usual or MODELS[0].name, ask=wizard.ask)
-    return row_named("--model", MODELS, model)
+    usual = wizard.raw.get("model") or MODELS[0].name
+    return row_named("--model", MODELS, model or choose("which model?", model_choices(), usual, ask=wizard.ask))
 
 
 def the_context(wizard: Wizard, model: "Model", purpose: str, context: int) -> str:
     """Tokens: as given, else for the purpose, else as is usual; no more than the model was made for."""
     window = model.family.window_tokens
-    wanted = PURPOSES[purpose].context if purpose in PURPOSES else int(wizard.raw.get("context") or USUAL_CONTEXT)
 
     def check(text: str) -> None:
         if positive_whole(text) > window:
             raise ValueError(f"{text} tokens are more than the {window} {model.name} was made for", "take fewer")
 
-    return wizard.text(
-        "context", str(context or ""), f"tokens of context? (up to {window})", str(min(wanted, window)), check
-    )
+    said = wizard.raw.get("context", "")
+    wanted = PURPOSES[purpose].context if purpose else int(said) if said.isdecimal() else USUAL_CONTEXT
+    usual, question = str(min(wanted, window)), f"tokens of context? (up to {window})"
+    return wizard.text("context", str(context or ""), question, usual, check)
 
 
 def the_plan(wizard: Wizard, model: "Model", context: int, name: str) -> "Plan":

@@ -98,13 +98,26 @@ def test_a_file_that_is_there_keeps_its_comments_unknown_keys_and_other_settings
     path = folder / "Pulumi.mine.yaml"
     path.write_text(path.read_text().replace("config:", "# mine\nconfig:") + "  pulumi:tags: kept # too\n")
     before = path.read_text()
-    made(folder, context=2048)
+    made(folder, context=2048, cloud=None)  # its own
     assert path.read_text() == before.replace('"4096"', '"2048"')
+
+
+def test_a_stack_moves_to_the_cloud_that_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made(folder, purpose="edit")
+    linode = lambda *_: (named(CLOUDS, "linode"), "http://127.0.0.1:9")  # noqa: E731
+    monkeypatch.setattr(new_module, "cloud_meant", linode)
+    assert made(folder, cloud="linode", region="us-ord")["cloud"] == "linode"
+
+
+def test_a_file_with_a_context_that_is_no_number_is_mended(folder: Path) -> None:
+    (folder / "Pulumi.mine.yaml").write_text("config:\n  daybox:context: many\n")
+    assert made(folder, purpose="", model="gpt-oss-20b")["context"] == "32768"
 
 
 def test_json_prints_what_was_written(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     settings = made(folder, model="smollm2-135m", json=True)
     assert json.loads(capsys.readouterr().out) == {"stack": "mine", "file": "stacks/Pulumi.mine.yaml", **settings}
+    assert settings["cloud"] == "local"
 
 
 def test_the_next_command_is_named(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
@@ -145,7 +158,7 @@ def test_a_file_that_is_no_yaml_is_left_as_it_is(folder: Path) -> None:
 
 
 def test_a_region_must_be_named_where_stock_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(new_module, "cloud_meant", lambda _: (named(CLOUDS, "linode"), "http://127.0.0.1:9"))
+    monkeypatch.setattr(new_module, "cloud_meant", lambda *_: (named(CLOUDS, "linode"), "http://127.0.0.1:9"))
     assert "--region: stock is not known: 127.0.0.1:9: does not answer" in refused(purpose="edit")
 
 
@@ -171,12 +184,12 @@ def test_regions_of_this_machine_are_not_measured(monkeypatch: pytest.MonkeyPatc
 
 
 def test_on_a_terminal_what_no_flag_says_is_asked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Name, purpose (the second), context, plan (the cheapest), region, idle, hard end, budget, from where."""
+    """Name, purpose (the third), context as is usual for it, plan (the cheapest), region, idle, end, budget, whence."""
     monkeypatch.setattr(new_module, "on_terminal", lambda: True)
     typed = [
         f"{CLEAR}asked{ENTER}",
-        f"{DOWN}{ENTER}",
-        f"{CLEAR}16384{ENTER}",
+        f"{DOWN}{DOWN}{ENTER}",
+        ENTER,
         ENTER,
         f"{DOWN}{ENTER}",
         f"{CLEAR}45{ENTER}",
@@ -190,10 +203,10 @@ def test_on_a_terminal_what_no_flag_says_is_asked(folder: Path, monkeypatch: pyt
     config = yaml.safe_load((folder / "Pulumi.asked.yaml").read_text())["config"]
     assert config == {
         "daybox:cloud": "local",
-        "daybox:plan": "g2-gpu-rtx4000a2-s",
+        "daybox:plan": "g2-gpu-rtx4000a1-s",
         "daybox:region": "us-sea",
-        "daybox:model": "qwen3.8-27b",
-        "daybox:context": "16384",
+        "daybox:model": "gpt-oss-20b",
+        "daybox:context": "131072",
         "daybox:idleMinutes": "45",
         "daybox:maxLifetimeMinutes": "600",
         "daybox:budgetUsd": "9",
