@@ -56,3 +56,10 @@ def console(*, stderr: bool = False) -> "Console":
     from rich.console import Console  # 60 ms: only commands that show something pay for it
 
     return Console(stderr=stderr, highlight=False)
+
+
+@contextmanager
+def busy(word: str) -> Iterator[None]:
+    """Say on a terminal's stderr what is waited for, as long as it lasts; elsewhere nothing."""
+    with console(stderr=True).status(word):
+        yield

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from invoke.context import Context
 
 from playbooks import stack_check
-from playbooks.command import command, print_json
+from playbooks.command import busy, command, print_json
 from playbooks.models import USUAL_CONTEXT
-from playbooks.offers import MARKET_HELP, by_price, cloud_meant, plans_of, row_named
+from playbooks.offers import MARKET_HELP, by_price, cloud_meant, market_of, plans_of, row_named
 from stacks import stack_file
 from stacks.errors import ModelError, UsageError
 from stacks.values import nearest
@@ -145,14 +145,14 @@ def model_meant(word: str, *, refresh: bool) -> "Model":
     if re.fullmatch(r"[\w.-]+/[\w.-]+", word):
         from stacks.hub import read_model
 
-        return read_model(word)
+        with busy(f"asking the Hub for {word}"):
+            return read_model(word)
     names = [*(row.name for row in MODELS), *stack_file.stack_names()]
     raise UsageError(f"fab fit: {word!r} is neither a model nor a stack", hint=f"{nearest(word, names)}, or org/name")
 
 
 def answer(model: "Model", asked: Asked, cloud: str | None, refresh: bool) -> Answer:
     """The arithmetic for what was asked; no network but with `refresh`."""
-    from stacks.market import market as market_of
     from stacks.sizing import fit as fit_of
 
     meant, url = cloud_meant(cloud)

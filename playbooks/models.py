@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from invoke.context import Context
 
 from playbooks.command import command, console, print_json
-from playbooks.offers import MARKET_HELP, by_price, cloud_meant, footer, plans_of, row_named
+from playbooks.offers import MARKET_HELP, by_price, cloud_meant, footer, market_of, plans_of, row_named
 from playbooks.table import Column, show_table
 from stacks.errors import UsageError
 
@@ -55,7 +55,6 @@ def models(
     Example: fab models --plan g2-gpu-rtx4000a2-s --context 65536
     """
     from stacks.catalog import MODELS, PLANS
-    from stacks.market import market as market_of
 
     if context < 1:
         raise UsageError(f"--context: {context} is no number of tokens", hint="write a whole number above zero")

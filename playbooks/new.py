@@ -10,7 +10,7 @@ from invoke.context import Context
 
 from playbooks.command import command, print_json
 from playbooks.new_choices import PURPOSES
-from playbooks.offers import DEFAULT_CLOUD, MARKET_HELP, cloud_meant
+from playbooks.offers import DEFAULT_CLOUD, MARKET_HELP, cloud_meant, market_of
 from playbooks.progress import say
 from playbooks.questions import given, on_terminal, write
 from playbooks.wizard import (
@@ -74,7 +74,6 @@ def new(
 
     Example: fab new --name my-coder --purpose edit --ssh-from 203.0.113.7/32 --yes
     """
-    from stacks.market import market as market_of
 
     ask = on_terminal() and not (yes or json)
     stack = given("name", name, check_name) if name else write("name of the stack", "my-coder", check_name, ask=ask)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from playbooks.command import busy
 from playbooks.offers import dollars
 from playbooks.questions import Choice
 
@@ -61,7 +62,8 @@ def region_choices(cloud: "Cloud", plan: "Plan", market: "Market") -> list[Choic
     from stacks.latency import latencies
 
     regions = market.in_stock(plan) or []
-    measured = latencies(regions) if cloud.far else {}
+    with busy(f"measuring the way to {len(regions)} regions"):
+        measured = latencies(regions) if cloud.far else {}
     ordered = [*measured, *(region for region in regions if region not in measured)]
     return [Choice(region, region_title(region, market, measured.get(region))) for region in ordered]
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
+from playbooks.command import busy
 from stacks import stack_file
 from stacks.errors import UsageError
 from stacks.values import api_url, named, nearest
@@ -48,6 +49,16 @@ def cloud_meant(name: str | None, stack: str | None = None) -> "tuple[Cloud, str
         return cloud, api_url(cloud, url)
     except ValueError as error:
         raise UsageError(f"--cloud: {error.args[0]}", hint=error.args[1]) from None
+
+
+def market_of(url: str, *, refresh: bool, ask: bool = True) -> "Market":
+    """The cloud's market; what is waited for is said. ask: False asks nobody, unless `refresh` does."""
+    from stacks.market import host_of, market
+
+    if not (ask or refresh):
+        return market(url, ask=False)
+    with busy(f"asking {host_of(url)} for prices and stock"):
+        return market(url, refresh=refresh)
 
 
 def plans_of(cloud: "Cloud", market: "Market") -> "list[Plan]":

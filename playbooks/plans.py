@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from invoke.context import Context
 
 from playbooks.command import command, console, print_json
-from playbooks.offers import MARKET_HELP, by_price, check_region, cloud_meant, footer, plans_of
+from playbooks.offers import MARKET_HELP, by_price, check_region, cloud_meant, footer, market_of, plans_of
 from playbooks.table import Column, show_table
 from stacks.errors import UsageError
 
@@ -41,7 +41,6 @@ def plans(
 
     Example: fab plans --region us-ord --min-vram 40
     """
-    from stacks.market import market as market_of
 
     meant, url = cloud_meant(cloud)
     market = market_of(url, refresh=refresh)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from playbooks.command import console, print_json
+from playbooks.offers import market_of
 from playbooks.port import check_port
 from playbooks.tunnel_files import living_pid, tunnel_dir
 from stacks import stack_file
@@ -26,7 +27,7 @@ def check(stack: str, *, refresh: bool, json: bool) -> None:
     raw, of_file = stack_file.raw_of(stack)
     reading = Reading(stack, raw)
     faults: list[DayboxError] = [*of_file, *reading.faults]
-    market = market_of(reading, refresh=refresh)
+    market = market_meant(reading, refresh=refresh)
     faults += [fault for ask in (login_key, token, offer(market), port) for fault in asked(ask, reading)]
     if json:
         print_json(row(reading, market, faults))
@@ -47,12 +48,12 @@ def asked(question: "Callable[[Reading], Iterator[DayboxError]]", reading: "Read
     return found
 
 
-def market_of(reading: "Reading", *, refresh: bool) -> "Market":
+def market_meant(reading: "Reading", *, refresh: bool) -> "Market":
     """The market of the stack's cloud, asked for if it is not fresh; an empty one if the cloud is not known."""
-    from stacks.market import Market, market
+    from stacks.market import Market
 
     url = reading.values.get("api_url")
-    return market(url, refresh=refresh) if url else Market("the cloud", why="its address is not known")
+    return market_of(url, refresh=refresh) if url else Market("the cloud", why="its address is not known")
 
 
 def login_key(reading: "Reading") -> "Iterator[DayboxError]":
