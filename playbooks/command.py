@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 INTERRUPTED = 128 + signal.SIGINT  # what a shell reports for Ctrl-C
+BROKEN_PIPE = 128 + signal.SIGPIPE
 
 
 def command(**options: Any) -> Callable[[Callable[..., None]], "Task[Callable[..., None]]"]:
@@ -43,12 +44,15 @@ def one_line_errors() -> Iterator[None]:
         raise Exit(error.line(), code=error.exit_code) from error
     except KeyboardInterrupt:
         raise Exit("interrupted", code=INTERRUPTED) from None
+    except BrokenPipeError:  # `fab models | head`: whoever read has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise Exit(code=BROKEN_PIPE) from None
 
 
 def print_json(value: object) -> None:
     """Print `value` as JSON for programs: stdout, nothing else on it."""
     json.dump(value, sys.stdout, indent=2, default=str)
-    print()
+    print(flush=True)
 
 
 def console(*, stderr: bool = False) -> "Console":

@@ -8,14 +8,14 @@ from invoke.context import Context
 
 from playbooks import stack_check
 from playbooks.command import busy, command, print_json
-from playbooks.models import USUAL_CONTEXT
-from playbooks.offers import MARKET_HELP, by_price, cloud_meant, market_of, plans_of, row_named
+from playbooks.models import USUAL_CONTEXT, usual_context
+from playbooks.offers import MARKET_HELP, by_price, cloud_meant, market_of, number, plan_named, plans_of
 from stacks import stack_file
 from stacks.errors import ModelError, UsageError
-from stacks.values import nearest
+from stacks.values import nearest, positive_whole
 
 if TYPE_CHECKING:
-    from stacks.catalog import Model, Plan
+    from stacks.catalog import Cloud, Model, Plan
     from stacks.market import Market
     from stacks.sizing import Fit
 
@@ -41,10 +41,11 @@ class Answer:
     fit: "Fit"
     fitting: "tuple[Plan, ...]"
     market: "Market"
+    region: str = ""
 
     def row(self) -> dict[str, Any]:
         """The answer for programs: GiB are of each card."""
-        fit, price = self.fit, self.market.price(self.plan)
+        fit, price = self.fit, self.market.price(self.plan, self.region)
         return {
             "model": self.model.name,
             "hub_id": self.model.hub_id,
@@ -80,9 +81,9 @@ def fit(
     _c: Context,
     model: str,
     plan: str | None = None,
-    context: int = 0,
+    context: str = "",
     kv: str = "auto",
-    tp: int = 0,
+    tp: str = "",
     cloud: str | None = None,
     refresh: bool = False,
     json: bool = False,
@@ -93,11 +94,12 @@ def fit(
     """
     from playbooks import fit_view
 
-    asked = checked(plan, context, tp, kv)
-    if is_stack(model, asked):
+    if is_stack(model, alone=not (plan or context or tp or kv != "auto")):
         stack_check.check(model, refresh=refresh, json=json)
         return
-    found = answer(model_meant(model, refresh=refresh), asked, cloud, refresh)
+    meant, url = cloud_meant(cloud)
+    asked = checked(meant, plan, context, tp, kv)
+    found = answer(model_meant(model, refresh=refresh), asked, meant, market_of(url, refresh=refresh, ask=False))
     if json:
         print_json(found.row())
     else:
@@ -106,11 +108,10 @@ def fit(
         raise ModelError("\n".join(f"fab fit: {reason}" for reason in found.fit.reasons), hint=way_out(found))
 
 
-def is_stack(word: str, asked: Asked) -> bool:
+def is_stack(word: str, *, alone: bool) -> bool:
     """Whether a stack is meant: of a word that is a model, too, unless more is asked. Raises UsageError for both."""
     from stacks.catalog import MODELS
 
-    alone = asked == Asked(None, 0, None, "auto")
     if word not in stack_file.stack_names() or (not alone and word in {row.name for row in MODELS}):
         return False
     if not alone:
@@ -120,16 +121,12 @@ def is_stack(word: str, asked: Asked) -> bool:
     return True
 
 
-def checked(plan: str | None, context: int, tp: int, kv: str) -> Asked:
+def checked(cloud: "Cloud", plan: str | None, context: str, tp: str, kv: str) -> Asked:
     """What was asked for, as values. Raises UsageError."""
-    from stacks.catalog import PLANS
-
-    for name, number in (("context", context), ("tp", tp)):
-        if number < 0:
-            raise UsageError(f"--{name}: {number} is below zero", hint="write a whole number above zero")
     if kv not in KV_DTYPES:
         raise UsageError(f"--kv: {kv!r} is unknown", hint=f"choose from: {', '.join(KV_DTYPES)}")
-    return Asked(row_named("--plan", PLANS, plan) if plan else None, context, tp or None, kv)
+    tokens, cards = (int(number(flag, text, positive_whole)) for flag, text in (("context", context), ("tp", tp)))
+    return Asked(plan_named(plan, cloud) if plan else None, tokens, cards or None, kv)
 
 
 def model_meant(word: str, *, refresh: bool) -> "Model":
@@ -147,18 +144,16 @@ def model_meant(word: str, *, refresh: bool) -> "Model":
 
         with busy(f"asking the Hub for {word}"):
             return read_model(word)
-    names = [*(row.name for row in MODELS), *stack_file.stack_names()]
+    names = list(dict.fromkeys([*(row.name for row in MODELS), *stack_file.stack_names()]))
     raise UsageError(f"fab fit: {word!r} is neither a model nor a stack", hint=f"{nearest(word, names)}, or org/name")
 
 
-def answer(model: "Model", asked: Asked, cloud: str | None, refresh: bool) -> Answer:
-    """The arithmetic for what was asked; no network but with `refresh`."""
+def answer(model: "Model", asked: Asked, cloud: "Cloud", market: "Market") -> Answer:
+    """The arithmetic for what was asked."""
     from stacks.sizing import fit as fit_of
 
-    meant, url = cloud_meant(cloud)
-    market = market_of(url, refresh=refresh, ask=False)
-    context = asked.context or min(USUAL_CONTEXT, model.family.window_tokens)
-    plans = by_price(plans_of(meant, market), market)
+    context = asked.context or usual_context(model)
+    plans = by_price(plans_of(cloud, market), market)
 
     def on(plan: "Plan") -> "Fit":
         return fit_of(model, plan, context, tp=asked.tp, kv_dtype=asked.kv_dtype)
@@ -170,9 +165,13 @@ def answer(model: "Model", asked: Asked, cloud: str | None, refresh: bool) -> An
 
 def way_out(found: Answer) -> str:
     """What to do about a model that does not fit."""
-    words = []
-    if len(found.fit.reasons) == 1 and found.fit.context > found.fit.max_context > 0:
-        words.append(f"--context {found.fit.max_context}")
+    from stacks.sizing import most_cards
+
+    fit, words = found.fit, []
+    if fit.tp != most_cards(found.model, found.plan):
+        words.append("leave --tp out")
+    elif len(fit.reasons) == 1 and fit.context > fit.max_context > 0:
+        words.append(f"take --context {fit.max_context}")
     if found.fitting:
-        words.append(f"--plan {found.fitting[0].name}")
-    return f"take {' or '.join(words)}" if words else "take a smaller model, or one of fewer bits: fab models"
+        words.append(f"take --plan {found.fitting[0].name}")
+    return " or ".join(words) or "take a smaller model, or one of fewer bits: fab models"

@@ -64,7 +64,8 @@ def bar(fit: "Fit", plan: "Plan") -> list[tuple[str, str]]:
     """The memory of one card: characters and their style. What is too much stands beyond the bar's end."""
     whole = max(plan.gpu_gib, 0.1)
     pieces = [
-        (sign * round(gib / whole * WIDTH), style) for (_, sign, style), gib in zip(PARTS, sizes(fit), strict=True)
+        (sign * min(WIDTH, round(gib / whole * WIDTH)), style)
+        for (_, sign, style), gib in zip(PARTS, sizes(fit), strict=True)
     ]
     drawn = sum(len(text) for text, _ in pieces)
     rest = [("·" * (WIDTH - drawn), "dim")] if drawn < WIDTH else []

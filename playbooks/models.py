@@ -6,9 +6,19 @@ from typing import TYPE_CHECKING, Any
 from invoke.context import Context
 
 from playbooks.command import command, console, print_json
-from playbooks.offers import MARKET_HELP, by_price, cloud_meant, footer, market_of, plans_of, row_named
+from playbooks.offers import (
+    MARKET_HELP,
+    by_price,
+    cloud_meant,
+    marked,
+    market_of,
+    notes,
+    number,
+    plan_named,
+    plans_of,
+)
 from playbooks.table import Column, show_table
-from stacks.errors import UsageError
+from stacks.values import positive_whole
 
 if TYPE_CHECKING:
     from stacks.catalog import Model, Plan
@@ -45,7 +55,7 @@ class Offer:
 def models(
     _c: Context,
     plan: str | None = None,
-    context: int = USUAL_CONTEXT,
+    context: str = "",
     cloud: str | None = None,
     refresh: bool = False,
     json: bool = False,
@@ -54,19 +64,22 @@ def models(
 
     Example: fab models --plan g2-gpu-rtx4000a2-s --context 65536
     """
-    from stacks.catalog import MODELS, PLANS
+    from stacks.catalog import MODELS
 
-    if context < 1:
-        raise UsageError(f"--context: {context} is no number of tokens", hint="write a whole number above zero")
-    wanted = [row_named("--plan", PLANS, plan)] if plan else None
+    tokens = int(number("context", context, positive_whole))
     meant, url = cloud_meant(cloud)
     market = market_of(url, refresh=refresh, ask=False)
-    candidates = wanted or by_price(plans_of(meant, market), market)
-    offers = [offer(model, candidates, context) for model in MODELS]
+    candidates = [plan_named(plan, meant)] if plan else by_price(plans_of(meant, market), market)
+    offers = [offer(model, candidates, tokens or usual_context(model)) for model in MODELS]
     if json:
         print_json([row(one, market) for one in offers])
     else:
         show([one for one in offers if one.fit.fits], offers, market)
+
+
+def usual_context(model: "Model") -> int:
+    """Tokens of context where nobody says how many: no more than the model was made for."""
+    return min(USUAL_CONTEXT, model.family.window_tokens)
 
 
 def offer(model: "Model", plans: "list[Plan]", context: int) -> Offer:
@@ -107,13 +120,14 @@ def show(fitting: list[Offer], all_offers: list[Offer], market: "Market") -> Non
         show_table(out, COLUMNS, [cells(one, market) for one in fitting])
     if others := len(all_offers) - len(fitting):
         out.print(f"{others} more do not fit: --json says why")
-    out.print(footer(market), markup=False, soft_wrap=True)
+    for note in notes([one.plan for one in fitting], market):
+        out.print(note, markup=False, soft_wrap=True)
 
 
 def cells(one: Offer, market: "Market") -> tuple[str, ...]:
     """One model as texts, in the order of COLUMNS."""
     model, family = one.model, one.model.family
-    usd = f"{market.price(one.plan).usd_per_hour:.2f}"
-    served = (one.plan.name, usd, str(one.fit.max_context))
+    plan = f"{one.plan.name}{' (on request)' if one.plan.gated else ''}"
+    served = (plan, marked(one.plan, market), str(one.fit.max_context))
     made = (str(family.window_tokens), family.aider.edit_format, family.licence)
     return model.name, f"{model.weights_gib:.1f}", model.quantization.name, *served, *made

@@ -4,6 +4,7 @@ import os
 import shlex
 import subprocess
 import textwrap
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from invoke.context import Context
@@ -25,9 +26,12 @@ from playbooks.wizard import (
     the_region,
 )
 from stacks import stack_file
-from stacks.errors import ConfigError
+from stacks.errors import ConfigError, UsageError
 
 HEAD_WIDTH = 110  # characters of a comment
+USUAL_NAME = "my-coder"
+# In a fresh file, even where they are as is usual: what one would look for.
+ALWAYS = ("plan", "region", "model", "context", "idleMinutes", "maxLifetimeMinutes", "sshFrom")
 COMMENTS = {
     "context": "tokens of prompt and answer together",
     "sshFrom": "who may reach port 22; nobody else can",
@@ -57,7 +61,7 @@ def new(
     name: str = "",
     purpose: str = "",
     model: str = "",
-    context: int = 0,
+    context: str = "",
     plan: str = "",
     region: str = "",
     idle_minutes: str = "",
@@ -76,9 +80,11 @@ def new(
     """
 
     ask = on_terminal() and not (yes or json)
-    stack = given("name", name, check_name) if name else write("name of the stack", "my-coder", check_name, ask=ask)
+    stack = given("name", name, check_name) if name else write("name of the stack", USUAL_NAME, check_name, ask=ask)
     there = stack_file.path_of(stack).is_file()
-    raw = stack_file.raw_of(stack)[0] if there else stack_file.defaults()
+    if there and not (name or ask):
+        raise UsageError(f"stacks/{stack}: is there already", hint=f"--name {stack} changes it; or name another")
+    raw = read(stack) if there else stack_file.defaults()
     meant, url = cloud_meant(cloud, stack if there else None)
     wizard = Wizard(ask, meant, market_of(url, refresh=refresh), raw)
     purpose = the_purpose(wizard, purpose, model)
@@ -86,7 +92,7 @@ def new(
     tokens = the_context(wizard, row, purpose, context)
     chosen = the_plan(wizard, row, int(tokens), plan)
     settings = {
-        **({"cloud": meant.name} if meant.name != raw["cloud"] else {}),
+        "cloud": meant.name,
         "plan": chosen.name,
         "region": the_region(wizard, chosen, region),
         "model": row.name,
@@ -94,39 +100,67 @@ def new(
         **the_limits(wizard, idle_minutes, max_lifetime_minutes, budget_usd),
         "sshFrom": the_networks(wizard, ssh_from),
     }
-    save(stack, settings, wizard)
-    settings = {"cloud": meant.name, **settings}
+    save(stack, settings, wizard, fresh=not there)
     if json:
         print_json({"stack": stack, "file": stack_file.name_of(stack), **settings})
     finish(stack, settings, preview=preview and not json)
 
 
-def save(stack: str, settings: dict[str, str], wizard: Wizard) -> None:
+def read(stack: str) -> dict[str, str]:
+    """What the file of a stack that is there says, with the defaults. Raises ConfigError if it cannot be read."""
+    _, damaged = stack_file.loaded(stack)
+    if damaged:
+        raise damaged[0]
+    return stack_file.raw_of(stack)[0]
+
+
+def save(stack: str, settings: Mapping[str, str | None], wizard: Wizard, *, fresh: bool) -> None:
     """Write the stack's file if it has no fault but what is asked for at `up`. Raises ConfigError with the others."""
     from stacks.quote import fit_words
     from stacks.settings import Reading
-    from stacks.stack_text import changed
 
-    reading = Reading(stack, wizard.raw | settings)
+    reading = Reading(stack, wizard.raw | {key: value or "" for key, value in settings.items()})
     later = tuple(f"stacks/{stack}/{key}:" for key in ("sshFrom", "sshPublicKey"))
     if faults := [fault for fault in reading.faults if not fault.fact.startswith(later)]:
         *others, last = faults
         raise ConfigError("\n".join([*(fault.line() for fault in others), last.fact]), hint=last.hint)
-    path, fit = stack_file.path_of(stack), reading.fit()
-    before = path.read_text() if path.is_file() else ""
-    _, damaged = stack_file.loaded(stack) if before else ({}, [])
-    if damaged:
-        raise damaged[0]
-    head = textwrap.fill(
-        f"Made by `fab new`, {datetime.now(UTC):%Y-%m-%d}. {fit_words(fit) if fit else ''}", HEAD_WIDTH
-    )
+    found = reading.fit()
+    fit = fit_words(found) if found else ""
+    changes = {key: value for key, value in settings.items() if (value or "") != wizard.raw.get(key, "")}
+    wanted = {key: settings[key] for key in settings if key in changes or (fresh and key in ALWAYS)}
+    write_file(stack, wanted, f"Made by `fab new`, {datetime.now(UTC):%Y-%m-%d}. {fit}")
+    deed = "written" if fresh else f"changed: {told(changes, wizard.raw)}"
+    say(f"{stack_file.name_of(stack)}: {deed}; {fit}")
+
+
+def told(changes: Mapping[str, str | None], raw: Mapping[str, str]) -> str:
+    """What changes, from what to what: a plan may have become dearer."""
+    words = [f"{key} {raw.get(key) or 'none'} -> {value or 'none'}" for key, value in changes.items()]
+    return ", ".join(words) or "nothing"
+
+
+def write_file(stack: str, settings: Mapping[str, str | None], head: str) -> None:
+    """Put these settings into the stack's file, at once: one that is there is never left half written.
+
+    Raises ConfigError if the file is none that can be changed, such as one with a key that comes twice.
+    """
+    from ruamel.yaml.error import YAMLError
+
+    from stacks.stack_text import changed
+
+    path = stack_file.path_of(stack)
     draft = path.with_suffix(".new")
-    draft.write_text(changed(before, settings, COMMENTS, head))
-    draft.replace(path)  # at once: a file that is there is never left half written
-    say(f"{stack_file.name_of(stack)}: {'changed' if before else 'written'}; {fit_words(fit) if fit else ''}")
+    before = path.read_text() if path.is_file() else ""
+    try:
+        text = changed(before, settings, COMMENTS, textwrap.fill(head, HEAD_WIDTH))
+    except YAMLError as error:
+        problem = getattr(error, "problem", None) or type(error).__name__
+        raise ConfigError(f"{stack_file.name_of(stack)}: {problem}", hint="mend it, or delete it") from None
+    draft.write_text(text)
+    draft.replace(path)
 
 
-def finish(stack: str, settings: dict[str, str], *, preview: bool) -> None:
+def finish(stack: str, settings: Mapping[str, str | None], *, preview: bool) -> None:
     """Preview what would be created, and name the next command."""
     next_word = f"pulumi up -s {stack}"
     if not settings["sshFrom"]:

@@ -1,11 +1,12 @@
 """What can be rented, for the commands that choose: which cloud is meant, its market, its plans by price."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from playbooks.command import busy
+from playbooks.questions import given
 from stacks import stack_file
 from stacks.errors import UsageError
 from stacks.values import api_url, named, nearest
@@ -51,6 +52,21 @@ def cloud_meant(name: str | None, stack: str | None = None) -> "tuple[Cloud, str
         raise UsageError(f"--cloud: {error.args[0]}", hint=error.args[1]) from None
 
 
+def plan_named(name: str, cloud: "Cloud") -> "Plan":
+    """The catalog's row of a plan that this cloud sells. Raises UsageError naming the nearest."""
+    from stacks.catalog import PLANS
+
+    plan = row_named("--plan", PLANS, name)
+    if plan.device not in cloud.devices:
+        raise UsageError(f"--plan: {cloud.name} has no {name}", hint=f"see fab plans --cloud {cloud.name}")
+    return plan
+
+
+def number(flag: str, text: str, check: Callable[[str], float]) -> float:
+    """The number in a flag's text, 0 where it was not given. Raises UsageError naming the flag."""
+    return check(given(flag, text, check)) if text else 0
+
+
 def market_of(url: str, *, refresh: bool, ask: bool = True) -> "Market":
     """The cloud's market; what is waited for is said. ask: False asks nobody, unless `refresh` does."""
     from stacks.market import host_of, market
@@ -78,6 +94,23 @@ def check_region(region: str, market: "Market") -> None:
     """Raises UsageError, naming the nearest, for a region that the cloud does not have; without a list all will do."""
     if region and market.regions and region not in market.regions:
         raise UsageError(f"--region: {region!r} is no region", hint=nearest(region, list(market.regions)))
+
+
+def is_read(plan: "Plan", market: "Market", region: str = "") -> bool:
+    """Whether the plan's price was read from the API."""
+    return market.price(plan, region).source.startswith(market.host)
+
+
+def marked(plan: "Plan", market: "Market", region: str = "") -> str:
+    """The price in a table; a star where nobody read it."""
+    return f"{market.price(plan, region).usd_per_hour:.2f}{'' if is_read(plan, market, region) else ' *'}"
+
+
+def notes(plans: "Sequence[Plan]", market: "Market", region: str = "") -> list[str]:
+    """What stands below a table of prices: whence those with a star are, and how old the others."""
+    remembered = sorted({plan.price_read for plan in plans if not is_read(plan, market, region)})
+    star = [f"* as daybox's catalog has it, {' and '.join(remembered)}: no price was read"] if remembered else []
+    return [*star, footer(market)]
 
 
 def dollars(price: "Price") -> str:

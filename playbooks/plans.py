@@ -5,9 +5,20 @@ from typing import TYPE_CHECKING, Any
 from invoke.context import Context
 
 from playbooks.command import command, console, print_json
-from playbooks.offers import MARKET_HELP, by_price, check_region, cloud_meant, footer, market_of, plans_of
+from playbooks.offers import (
+    MARKET_HELP,
+    by_price,
+    check_region,
+    cloud_meant,
+    marked,
+    market_of,
+    notes,
+    number,
+    plans_of,
+)
 from playbooks.table import Column, show_table
 from stacks.errors import UsageError
+from stacks.values import positive
 
 if TYPE_CHECKING:
     from stacks.catalog import Plan
@@ -27,12 +38,15 @@ FEW_REGIONS = 4
 
 @command(
     help=MARKET_HELP
-    | {"region": "prices and stock of this region, as us-ord", "min-vram": "only plans with this much memory, GiB"}
+    | {
+        "region": "prices and stock of this region, as us-ord",
+        "min-vram": "only plans with this much memory, GB as they are sold",
+    }
 )
 def plans(
     _c: Context,
     region: str = "",
-    min_vram: float = 0,
+    min_vram: str = "",
     cloud: str | None = None,
     refresh: bool = False,
     json: bool = False,
@@ -42,13 +56,14 @@ def plans(
     Example: fab plans --region us-ord --min-vram 40
     """
 
+    least = number("min-vram", min_vram, positive)
     meant, url = cloud_meant(cloud)
     market = market_of(url, refresh=refresh)
     check_region(region, market)
-    chosen = [plan for plan in by_price(plans_of(meant, market), market, region) if vram_gib(plan) >= min_vram - 1]
+    chosen = [plan for plan in by_price(plans_of(meant, market), market, region) if vram_gib(plan) > least - 1]
     if not chosen:
         most = max(vram_gib(plan) for plan in plans_of(meant, market))
-        raise UsageError(f"--min-vram: no plan has {min_vram:g} GiB", hint=f"the largest has {most:.0f}")
+        raise UsageError(f"--min-vram: no plan has {least:g} GiB", hint=f"the largest has {most:.0f}")
     if json:
         print_json([row(plan, market, region) for plan in chosen])
     else:
@@ -81,26 +96,18 @@ def show(plans: "list[Plan]", market: "Market", region: str) -> None:
     """The plans as a table, and below it where its figures are from."""
     out = console()
     show_table(out, COLUMNS, [cells(plan, market, region) for plan in plans])
-    if not all(is_read(plan, market, region) for plan in plans):
-        from stacks.catalog import PRICES_READ
-
-        out.print(f"* as daybox's catalog has it, {PRICES_READ}: no price was read", markup=False)
-    out.print(footer(market), markup=False, soft_wrap=True)
+    for note in notes(plans, market, region):
+        out.print(note, markup=False, soft_wrap=True)
     if strange := sorted(set(market.gpu_plans) - {plan.name for plan in all_plans()}):
         out.print(f"also on the list, unknown to daybox: {', '.join(strange)}", markup=False, soft_wrap=True)
 
 
 def cells(plan: "Plan", market: "Market", region: str) -> tuple[str, ...]:
     """One plan as texts, in the order of COLUMNS."""
-    price, gib = market.price(plan, region), vram_gib(plan)
+    gib = vram_gib(plan)
     cards = f"{plan.gpus} × {plan.card}" if plan.gpus else "no card"
-    usd = f"{price.usd_per_hour:.2f}{'' if is_read(plan, market, region) else ' *'}"
-    return plan.name, cards, f"{gib:.0f}", "█" * max(1, round(gib / BAR_GIB)), usd, stock(plan, market, region)
-
-
-def is_read(plan: "Plan", market: "Market", region: str) -> bool:
-    """Whether the price comes from the API."""
-    return market.price(plan, region).source.startswith(market.host)
+    bar = "█" * max(1, round(gib / BAR_GIB))
+    return plan.name, cards, f"{gib:.0f}", bar, marked(plan, market, region), stock(plan, market, region)
 
 
 def all_plans() -> "tuple[Plan, ...]":

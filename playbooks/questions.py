@@ -51,7 +51,7 @@ def given(name: str, text: str, check: Callable[[str], object]) -> str:
     """A flag's text, which `check` takes. Raises UsageError naming the flag."""
     if wrong := fault(check, text):
         fact, _, hint = wrong.partition("; ")
-        raise UsageError(f"--{name}: {fact}", hint=hint or f"fab --help new says what --{name} takes")
+        raise UsageError(f"--{name}: {fact}", hint=hint or "see `fab --help` of this command")
     return text
 
 

@@ -28,7 +28,8 @@ def check(stack: str, *, refresh: bool, json: bool) -> None:
     reading = Reading(stack, raw)
     faults: list[DayboxError] = [*of_file, *reading.faults]
     market = market_meant(reading, refresh=refresh)
-    faults += [fault for ask in (login_key, token, offer(market), port) for fault in asked(ask, reading)]
+    questions = (login_key, token, offer(market), budget(market), port)
+    faults += [fault for ask in questions for fault in asked(ask, reading)]
     if json:
         print_json(row(reading, market, faults))
     else:
@@ -98,6 +99,25 @@ def offer(market: "Market") -> "Callable[[Reading], Iterator[DayboxError]]":
     return ask
 
 
+def budget(market: "Market") -> "Callable[[Reading], Iterator[DayboxError]]":
+    """The question whether the budget covers one hour at this market's price."""
+    from stacks.price import affordable_minutes
+
+    def ask(reading: "Reading") -> "Iterator[DayboxError]":
+        values = reading.values
+        if not (values["plan"] and values["budget_usd"]):
+            return
+        price = market.price(values["plan"], values["region"] or "")
+        if affordable_minutes(values["budget_usd"], price.usd_per_hour) <= 0:
+            yield ConfigError(
+                f"stacks/{reading.stack}/budgetUsd: ${values['budget_usd']:.2f} does not cover one hour at "
+                f"${price.usd_per_hour:.2f} ({price.source})",
+                hint="raise it, or take a cheaper plan",
+            )
+
+    return ask
+
+
 def market_source(market: "Market") -> str:
     """What stands beside a price that was read."""
     return f"{market.host} {market.read_at:%Y-%m-%d}"
@@ -137,7 +157,9 @@ def row(reading: "Reading", market: "Market", faults: list[DayboxError]) -> dict
     from playbooks.fit import Answer
 
     found = fit_of(reading)
-    sized = Answer(reading.values["model"], reading.values["plan"], found, (), market).row() if found else {}
+    values = reading.values
+    answer = Answer(values["model"], values["plan"], found, (), market, values["region"] or "") if found else None
+    sized = answer.row() if answer else {}
     sized.pop("plans_that_fit", None)
     return {"stack": reading.stack, **sized, "faults": [{"fact": one.fact, "hint": one.hint} for one in faults]}
 
@@ -151,7 +173,10 @@ def show(reading: "Reading", market: "Market") -> None:
     if found:
         plan, region = reading.values["plan"], reading.values.get("region") or ""
         price = market.price(plan, region)
-        fit_view.say(out, f"{reading.stack}: {found.model} with {found.context} tokens")
+        fit_view.say(out, f"stack {reading.stack}: {found.model} with {found.context} tokens")
+        if found.model == reading.stack:
+            hub_id = reading.values["model"].hub_id
+            fit_view.say(out, f"{found.model} is a stack and a model; the model alone: fab fit {hub_id}")
         fit_view.show_plan(out, plan, found)
         fit_view.say(out, f"{plan.name}: {dollars(price)} ({price.source})")
     fit_view.say(out, footer(market))

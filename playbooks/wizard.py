@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 from playbooks.models import USUAL_CONTEXT
 from playbooks.new_choices import PURPOSES, model_choices, plan_choices, purpose_choices, region_choices
-from playbooks.offers import by_price, check_region, plans_of, row_named
+from playbooks.offers import by_price, check_region, plan_named, plans_of, row_named
 from playbooks.questions import choose, given, write
 from stacks.errors import ModelError, UsageError
-from stacks.values import minutes, networks, positive, positive_whole
+from stacks.values import Secret, minutes, networks, positive, positive_whole
 
 if TYPE_CHECKING:
     from stacks.catalog import Cloud, Model, Plan
     from stacks.market import Market
+    from stacks.sizing import Fit
 
 # Source: a tag of Linode's has 3-50 characters, and `daybox-stack-` is 13 of them; labels take no two dashes in a row.
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9]|-(?!-)){0,35}[a-z0-9]")
@@ -30,8 +31,17 @@ class Wizard:
     raw: dict[str, str]
 
     def text(self, flag: str, value: str, question: str, usual: str, check: Callable[[str], object]) -> str:
-        """A flag's value, else the answer."""
+        """A flag's value, else the answer; what only Pulumi can read stays as it is."""
+        if not value and isinstance(usual, Secret):
+            return usual
         return given(flag, value, check) if value else write(question, usual, check, ask=self.ask)
+
+    def fit(self, model: "Model", plan: "Plan", context: int) -> "Fit | None":
+        """How the model fits the plan with what else the stack's file says; None if that cannot be read."""
+        from stacks.settings import Reading
+
+        asked = {"model": model.name, "plan": plan.name, "context": str(context), "cloud": self.cloud.name}
+        return Reading("new", self.raw | asked).fit()
 
 
 def check_name(text: str) -> None:
@@ -55,11 +65,12 @@ def the_model(wizard: Wizard, purpose: str, model: str) -> "Model":
 
     if not model and purpose:
         model = PURPOSES[purpose].model
-    usual = wizard.raw.get("model") or MODELS[0].name
+    said = wizard.raw.get("model", "")
+    usual = said if said in {row.name for row in MODELS} else MODELS[0].name
     return row_named("--model", MODELS, model or choose("which model?", model_choices(), usual, ask=wizard.ask))
 
 
-def the_context(wizard: Wizard, model: "Model", purpose: str, context: int) -> str:
+def the_context(wizard: Wizard, model: "Model", purpose: str, context: str) -> str:
     """Tokens: as given, else for the purpose, else as is usual; no more than the model was made for."""
     window = model.family.window_tokens
 
@@ -70,28 +81,25 @@ def the_context(wizard: Wizard, model: "Model", purpose: str, context: int) -> s
     said = wizard.raw.get("context", "")
     wanted = PURPOSES[purpose].context if purpose else int(said) if said.isdecimal() else USUAL_CONTEXT
     usual, question = str(min(wanted, window)), f"tokens of context? (up to {window})"
-    return wizard.text("context", str(context or ""), question, usual, check)
+    return wizard.text("context", context, question, usual, check)
 
 
 def the_plan(wizard: Wizard, model: "Model", context: int, name: str) -> "Plan":
     """As named, else as asked; the usual one is the cheapest that fits. Raises ModelError if none does."""
     from stacks.catalog import PLANS
-    from stacks.sizing import fit, fitting
 
+    hint = f"see fab fit {model.name} --context {context}"
     if name:
-        plan = row_named("--plan", PLANS, name)
-        if reasons := fit(model, plan, context).reasons:
-            raise ModelError(f"--plan: {'; '.join(reasons)}", hint=f"see fab fit {model.name} --context {context}")
+        plan = plan_named(name, wizard.cloud)
+        if (found := wizard.fit(model, plan, context)) and found.reasons:
+            raise ModelError(f"--plan: {'; '.join(found.reasons)}", hint=hint)
         return plan
     plans = by_price(plans_of(wizard.cloud, wizard.market), wizard.market)
-    fits = {one.plan for one in fitting(model, plans, context)}
-    usable = [plan for plan in plans if plan.name in fits]
+    usable = [plan for plan in plans if not ((found := wizard.fit(model, plan, context)) and found.reasons)]
     if not usable:
-        raise ModelError(
-            f"{model.name}: no plan holds it with {context} tokens",
-            hint=f"see fab fit {model.name} --context {context}",
-        )
-    usual = wizard.raw.get("plan", "") if wizard.raw.get("plan", "") in fits else usable[0].name
+        raise ModelError(f"{model.name}: no plan holds it with {context} tokens", hint=hint)
+    said = wizard.raw.get("plan", "")
+    usual = said if said in {plan.name for plan in usable} else usable[0].name
     return row_named("--plan", PLANS, choose("which plan?", plan_choices(usable, wizard.market), usual, ask=wizard.ask))
 
 
@@ -110,10 +118,10 @@ def the_region(wizard: Wizard, plan: "Plan", region: str) -> str:
     return choose("where?", choices, usual, ask=wizard.ask)
 
 
-def the_limits(wizard: Wizard, idle: str, lifetime: str, budget: str) -> dict[str, str]:
-    """Idle and hard end as texts that Settings take, and a budget if there is one."""
+def the_limits(wizard: Wizard, idle: str, lifetime: str, budget: str) -> dict[str, str | None]:
+    """Idle and hard end as texts that Settings take, and a budget, None for no limit."""
     raw = wizard.raw
-    found = {
+    found: dict[str, str | None] = {
         "idleMinutes": wizard.text(
             "idle-minutes", idle, "give it back when idle for? (minutes, or 1h)", raw["idleMinutes"], minutes
         ),
@@ -128,7 +136,7 @@ def the_limits(wizard: Wizard, idle: str, lifetime: str, budget: str) -> dict[st
         raw.get("budgetUsd", ""),
         a_budget,
     )
-    return found | ({"budgetUsd": usd} if usd else {})
+    return found | {"budgetUsd": usd or None}
 
 
 def a_budget(text: str) -> None:

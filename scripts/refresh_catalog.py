@@ -40,7 +40,7 @@ def shown(usd: float | None) -> str:
 
 def differences(plans: Sequence[Plan], found: Market) -> list[Difference]:
     """Plans whose price differs, GPU plans that only one side knows; those on request are on no public list."""
-    prices = {name: found.price_read(name) for name in found.prices}
+    prices = {name: found.usd_read(name) for name in found.prices}
     known = {plan.name: plan.usd_per_hour for plan in plans}
     ours = [
         Difference(name, usd, prices.get(name))
@@ -51,12 +51,19 @@ def differences(plans: Sequence[Plan], found: Market) -> list[Difference]:
 
 
 def rewritten(text: str, changes: Sequence[Difference], day: str) -> str:
-    """The catalog's text with the prices that both sides know, and the day they were read."""
+    """The catalog's text with the prices that both sides know; with the day, if none of ours is unknown there."""
     for change in changes:
         if change.ours is not None and change.theirs is not None:
             row = re.compile(rf'("{re.escape(change.plan)}"[^)]*?usd_per_hour=)[0-9.]+')
-            text = row.sub(rf"\g<1>{change.theirs:.2f}", text)
+            text = row.sub(rf"\g<1>{in_full(change.theirs)}", text)
+    if any(change.theirs is None for change in changes):
+        return text
     return re.sub(r'PRICES_READ = "[^"]*"', f'PRICES_READ = "{day}"', text)
+
+
+def in_full(usd: float) -> str:
+    """`1.50`, or with as many digits as it has."""
+    return f"{usd:.2f}" if round(usd, 2) == usd else repr(usd)
 
 
 def compare(cloud: str) -> tuple[list[Difference], Market]:
@@ -83,7 +90,8 @@ def main(words: Sequence[str] | None = None) -> int:
     print("\n".join(change.line() for change in changes))
     if options.write:
         CATALOG.write_text(rewritten(CATALOG.read_text(), changes, f"{datetime.now(UTC):%Y-%m-%d}"))
-        print(f"{CATALOG.name}: written; plans that only the API knows need a row by hand")
+        kept = "; its date is kept, as not every price was given" if any(one.theirs is None for one in changes) else ""
+        print(f"{CATALOG.name}: written{kept}; plans that only the API knows need a row by hand")
     return int(bool(changes) and not options.write)
 
 

@@ -158,7 +158,7 @@ def money(lived_seconds: float) -> str:
     usd, hours = billed_usd(lived_seconds, plan.usd_per_hour), billed_hours(lived_seconds)
     return (
         f"the same time on {COMPARED} ({plan.name}) would cost ${usd:.2f}: {hours} begun hour "
-        f"at ${plan.usd_per_hour:.2f} (daybox catalog {catalog.PRICES_READ})"
+        f"at ${plan.usd_per_hour:.2f} (daybox catalog {plan.price_read})"
     )
 
 

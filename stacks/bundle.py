@@ -152,7 +152,7 @@ def vllm_words(settings: Settings) -> list[str]:
         "--port=8000",
         f"--max-model-len={settings.context}",
         f"--max-num-seqs={settings.max_num_seqs}",
-        f"--max-num-batched-tokens={settings.device.batched_tokens}",
+        f"--max-num-batched-tokens={settings.max_num_batched_tokens}",
         *(gpu_words(settings) if settings.device.gpu else []),
         "--no-enable-log-requests",
         "--disable-uvicorn-access-log",

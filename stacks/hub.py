@@ -148,17 +148,25 @@ def read_files(hub: Hub, listing: Listing) -> dict[str, dict[str, Any]]:
 def read_file(hub: Hub, listing: Listing, name: str) -> dict[str, Any]:
     """One file as JSON. A commit never changes, so what was read once is kept below the cache."""
     kept = cache_dir() / "hub" / listing.hub_id.replace("/", "--") / listing.revision / name
-    text = kept.read_text() if kept.is_file() else fetch(hub, listing, name)
+    with suppress(OSError, UnicodeError):  # nothing was kept, or it is damaged
+        if content := parsed(kept.read_text()):
+            return content
+    text = fetch(hub, listing, name)
+    content = parsed(text)
+    if content is None:
+        raise ModelError(f"{hub.site}/{listing.hub_id}/{name}: it is no object in JSON", hint=ANOTHER)
+    with suppress(OSError, UnicodeError):  # a full disk is no reason not to answer
+        write_private(kept, text)
+    return content
+
+
+def parsed(text: str) -> dict[str, Any] | None:
+    """An object in JSON; None if it is none."""
     try:
         content = json.loads(text)
     except (ValueError, RecursionError):
-        content = None
-    if not isinstance(content, dict):
-        raise ModelError(f"{hub.site}/{listing.hub_id}/{name}: it is no object in JSON", hint=ANOTHER)
-    if not kept.is_file():
-        with suppress(OSError, UnicodeError):  # a full disk is no reason not to answer
-            write_private(kept, text)
-    return content
+        return None
+    return content if isinstance(content, dict) else None
 
 
 def fetch(hub: Hub, listing: Listing, name: str) -> str:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from stacks.catalog import Plan
 from stacks.errors import CloudError
 from stacks.places import cache_dir
-from stacks.price import Price, catalog_price, hourly
+from stacks.price import Price, catalog_price, hourly, known_usd
 
 FRESH_SECONDS = 3600  # prices move a few times a year; stock is advisory anyway
 TIMEOUT_SECONDS = 10
@@ -42,12 +42,12 @@ class Market:
 
     def price(self, plan: Plan, region: str = BASE) -> Price:
         """The plan's price as read, else the catalog's, labelled as such."""
-        usd = self.price_read(plan.name, region)
+        usd = self.usd_read(plan.name, region)
         if usd is None or self.read_at is None:
             return catalog_price(plan, f"{self.host} gave none" if self.read_at else "not read")
         return Price(usd, f"{self.host} {self.read_at:%Y-%m-%d}")
 
-    def price_read(self, plan: str, region: str = BASE) -> float | None:
+    def usd_read(self, plan: str, region: str = BASE) -> float | None:
         """USD per hour as the API gave it; None if it gave none."""
         usd_by_region = self.prices.get(plan, {})
         return usd_by_region.get(region, usd_by_region.get(BASE))
@@ -194,9 +194,18 @@ def keep(api_url: str, found: Market) -> Market:
 def read_kept(api_url: str) -> Market:
     """What was kept; nothing if the file is missing, or is none of ours."""
     try:
-        kept = Market(**json.loads(kept_file(api_url).read_text()))
-        return Market(**{**vars(kept), "read_at": datetime.fromtimestamp(kept.read_at, UTC)})  # type: ignore[arg-type]
+        kept = json.loads(kept_file(api_url).read_text())
+        return Market(
+            host_of(api_url),
+            datetime.fromtimestamp(kept["read_at"], UTC),
+            prices={
+                plan: {region: known_usd(usd) for region, usd in own.items()} for plan, own in kept["prices"].items()
+            },
+            stock={plan: [str(region) for region in regions] for plan, regions in kept["stock"].items()},
+            regions={region: str(label) for region, label in kept["regions"].items()},
+            gpu_plans=[str(plan) for plan in kept["gpu_plans"]],
+        )
     except FileNotFoundError:
         return Market(host_of(api_url))
-    except (OSError, ValueError, TypeError, OverflowError):
-        return Market(host_of(api_url), why=f"{kept_file(api_url)} was damaged, and is read anew")
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+        return Market(host_of(api_url), why=f"{kept_file(api_url)} is damaged")

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from stacks import catalog
 from stacks.account import Account
 from stacks.catalog import Plan
 from stacks.settings import Settings
@@ -37,7 +36,7 @@ def live_price(account: Account, plan: str, region: str, now: datetime) -> Price
 
 def catalog_price(plan: Plan, why: str) -> Price:
     """What daybox remembers of a plan, labelled as such. why: there is no better one."""
-    return Price(plan.usd_per_hour, f"daybox catalog {catalog.PRICES_READ}: {why}")
+    return Price(plan.usd_per_hour, f"daybox catalog {plan.price_read}: {why}")
 
 
 def hourly(row: Mapping[str, Any], region: str = "") -> float | None:
@@ -45,9 +44,17 @@ def hourly(row: Mapping[str, Any], region: str = "") -> float | None:
 
     A region with a price of its own has that one. `monthly` is never used: GPU plans have had none since 2026-07-01.
     """
-    regional = next((price for price in row.get("region_prices") or [] if price.get("id") == region), None)
-    usd = (regional or row.get("price") or {}).get("hourly")
-    return float(usd) if usd else None
+    own = row.get("region_prices") or []
+    regional = next((price for price in own if isinstance(price, Mapping) and price.get("id") == region), None)
+    price = regional or row.get("price")
+    usd = price.get("hourly") if isinstance(price, Mapping) else None
+    return known_usd(usd)
+
+
+def known_usd(usd: object) -> float | None:
+    """A price that can be one: a number above zero; else None."""
+    is_number = isinstance(usd, int | float) and not isinstance(usd, bool)
+    return float(usd) if is_number and 0 < usd < math.inf else None  # type: ignore[arg-type, operator]
 
 
 def billed_hours(lived_seconds: float) -> int:

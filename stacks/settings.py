@@ -12,6 +12,7 @@ from stacks.errors import ConfigError
 from stacks.places import stack_dir
 from stacks.sizing import Fit
 from stacks.values import (
+    Secret,
     api_url,
     minutes,
     named,
@@ -19,6 +20,7 @@ from stacks.values import (
     networks,
     one_of,
     own_port,
+    port_number,
     positive,
     positive_whole,
     required,
@@ -30,7 +32,7 @@ T = TypeVar("T")
 
 KEYS = (
     *("cloud", "plan", "region", "model", "context", "sshFrom", "sshPublicKey"),
-    *("tp", "kvCacheDtype", "maxNumSeqs", "gpuMemoryUtilization", "vllmArgs"),
+    *("tp", "kvCacheDtype", "maxNumSeqs", "maxNumBatchedTokens", "gpuMemoryUtilization", "vllmArgs"),
     *("idleMinutes", "maxLifetimeMinutes", "readyMinutes", "budgetUsd"),
     *("selfDestruct", "force", "port", "url", "boxToken"),
 )
@@ -54,6 +56,7 @@ class Settings:
     tp: int
     kv_cache_dtype: str
     max_num_seqs: int
+    max_num_batched_tokens: int
     gpu_memory_utilization: float
     vllm_args: tuple[str, ...]
     ssh_from: tuple[str, ...]
@@ -92,6 +95,7 @@ class Settings:
             kv_dtype=self.kv_cache_dtype,
             memory_share=self.gpu_memory_utilization,
             sequences=self.max_num_seqs,
+            batched_tokens=self.max_num_batched_tokens,
         )
 
     @property
@@ -137,13 +141,19 @@ class Reading:
     def _box(self) -> None:
         self.read("cloud", lambda text: named(catalog.CLOUDS, text))
         self.read("plan", lambda text: named(catalog.PLANS, text))
+        self._same_cloud()
         self.read("region", required)
         self.read("sshFrom", networks)
         self.read("sshPublicKey", self._public_key)
-        self.read("port", lambda text: positive_whole(text) if text else own_port(self.stack))
+        self.read("port", lambda text: port_number(text) if text else own_port(self.stack))
         cloud = self.values.get("cloud")
         self.read("url", lambda text: api_url(cloud, text) if cloud else text, name="api_url")
         self.values["box_token"] = self.raw.get("boxToken", "")
+
+    def _same_cloud(self) -> None:
+        cloud, plan = self.values["cloud"], self.values["plan"]
+        if cloud and plan and plan.device not in cloud.devices:
+            self.fault("plan", f"{cloud.name} has no {plan.name}", f"see fab plans --cloud {cloud.name}")
 
     def _vllm(self) -> None:
         self.read("model", lambda text: named(catalog.MODELS, text))
@@ -151,6 +161,7 @@ class Reading:
         self.read("tp", lambda text: positive_whole(text) if text else None)
         self.read("kvCacheDtype", one_of(*sizing.KV_BYTES))
         self.read("maxNumSeqs", lambda text: positive_whole(text) if text else None)
+        self.read("maxNumBatchedTokens", lambda text: positive_whole(text) if text else None)
         self.read("gpuMemoryUtilization", share)
         self.read("vllmArgs", vllm_args.read)
 
@@ -169,7 +180,9 @@ class Reading:
         if not (model and plan):
             return
         self.values["tp"] = self.values["tp"] or sizing.most_cards(model, plan)
-        self.values["max_num_seqs"] = self.values["max_num_seqs"] or sizing.device_of(plan).sequences
+        device = sizing.device_of(plan)
+        self.values["max_num_seqs"] = self.values["max_num_seqs"] or device.sequences
+        self.values["max_num_batched_tokens"] = self.values["max_num_batched_tokens"] or device.batched_tokens
         found = None if force else self.fit()
         for reason in found.reasons if found else ():
             self.fault("model", reason, f"see what does: fab fit {model.name} --context {context}")
@@ -180,16 +193,22 @@ class Reading:
         model, plan, context, tp, kv_dtype, memory_share = (self.values.get(name) for name in names)
         if not (model and plan and context and tp and kv_dtype and memory_share):
             return None
-        sequences = self.values["max_num_seqs"] or 1
         return sizing.fit(
-            model, plan, context, tp=tp, kv_dtype=kv_dtype, memory_share=memory_share, sequences=sequences
+            model,
+            plan,
+            context,
+            tp=tp,
+            kv_dtype=kv_dtype,
+            memory_share=memory_share,
+            sequences=self.values["max_num_seqs"] or 1,
+            batched_tokens=self.values["max_num_batched_tokens"],
         )
 
     def read(self, key: str, parse: Callable[[str], T], *, name: str = "") -> T | None:
         """`parse` of the key's text, kept in `values`; None if it raises ValueError(fact, hint), which is a fault."""
-        value = None
+        value, text = None, self.raw.get(key, "")
         try:
-            value = parse(self.raw.get(key, "").strip())
+            value = None if isinstance(text, Secret) else parse(text.strip())
         except ValueError as error:
             self.fault(key, *error.args)
         self.values[name or snake(key)] = value
@@ -203,7 +222,10 @@ class Reading:
         )
 
     def _public_key(self, text: str) -> Path:
-        path = Path(text).expanduser() if text else stack_dir(self.stack) / "login_ed25519.pub"
+        try:
+            path = Path(text).expanduser() if text else stack_dir(self.stack) / "login_ed25519.pub"
+        except RuntimeError:
+            raise ValueError(f"{text!r} is in nobody's home", "write the whole path") from None
         if path.suffix != ".pub":
             raise ValueError(f"{text!r} is not the path of a public key", "name the file that ends in .pub")
         if not path.is_file():

@@ -59,15 +59,19 @@ def fit(
     kv_dtype: str = "auto",
     memory_share: float = MEMORY_SHARE,
     sequences: int = 1,
+    batched_tokens: int | None = None,
 ) -> Fit:
     """What `model` with `context` tokens needs on each card of `plan`.
 
     tp: cards that share the model; None: as many as its heads allow. kv_dtype: `auto` or `fp8`. memory_share: of a
     card's memory that vLLM takes. sequences: that may be served at once.
+    batched_tokens: computed in one step; None: the device's own. What more of them need beside the cache is not known.
     """
     tp = tp or most_cards(model, plan)
     device, parts = device_of(plan), model.family.attention
-    cache = Cache(tp, KV_BYTES[kv_dtype], device.block_tokens, CONCURRENT_BATCHES * device.batched_tokens)
+    cache = Cache(
+        tp, KV_BYTES[kv_dtype], device.block_tokens, CONCURRENT_BATCHES * (batched_tokens or device.batched_tokens)
+    )
     budget = plan.gpu_gib * (memory_share if plan.gpus else 1)
     overhead = OVERHEAD_GIB if plan.gpus else CPU_OVERHEAD_GIB
     pool = min(device.kv_pool_gib or budget, budget - model.weights_gib / tp - overhead)
@@ -111,7 +115,9 @@ def longest_context(model: Model, cache: Cache, pool_gib: float) -> int:
 def misfits(model: Model, plan: Plan, tp: int, kv_dtype: str) -> list[str]:
     """What the cards cannot do, however much memory they had."""
     if not plan.gpus:
-        return []
+        return (
+            [f"{plan.name} has no card: no tensor parallelism, no cache in fp8"] if tp > 1 or kv_dtype != "auto" else []
+        )
     reasons = []
     needed = model.quantization.capability
     if plan.capability < needed:

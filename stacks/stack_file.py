@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from stacks.errors import ConfigError, UsageError
-from stacks.values import nearest
+from stacks.values import Secret, nearest
 
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX, PULUMIS_OWN = "daybox:", "pulumi:"
 TOP_LEVEL = ("config", "encryptionsalt", "encryptedkey", "secretsprovider", "environment")  # Source: Pulumi's manual
-SECRET = "[secret]"  # stands for a value that only Pulumi can read
+SECRET = Secret("[secret]")
 
 
 def stack_names() -> list[str]:
@@ -38,17 +38,21 @@ def raw_of(stack: str) -> tuple[dict[str, str], list[ConfigError]]:
     return defaults() | {key: plain(value) for key, value in own.items()}, [*faults, *faults_of(stack, text)]
 
 
-def loaded(stack: str) -> tuple[Any, list[ConfigError]]:
-    """What the file says, an empty mapping if it is no YAML."""
+def loaded(stack: str) -> tuple[Mapping[Any, Any], list[ConfigError]]:
+    """What the file says; nothing, and the fault, if it is no YAML or has no config."""
     import yaml  # 30 ms: only what reads a file pays for it
 
     try:
-        return yaml.safe_load(path_of(stack).read_text()) or {}, []
+        text = yaml.safe_load(path_of(stack).read_text()) or {}
+        if isinstance(text, Mapping) and isinstance(text.get("config") or {}, Mapping):
+            return text, []
+        fact = f"{name_of(stack)}: has no `config:` of keys and values"
+        return {}, [ConfigError(fact, hint="mend it, or delete the file and run fab new")]
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         where = getattr(error, "problem_mark", None)
         line = f", line {where.line + 1}" if where else ""
         fact = f"{name_of(stack)}{line}: is not YAML: {getattr(error, 'problem', None) or error}"
-        return {}, [ConfigError(fact, hint="mend that line, or make the file anew: fab new")]
+        return {}, [ConfigError(fact, hint="mend that line, or delete the file and run fab new")]
 
 
 def defaults() -> dict[str, str]:
@@ -59,10 +63,10 @@ def defaults() -> dict[str, str]:
     return {name.removeprefix(PREFIX): str(row["default"]) for name, row in rows.items() if "default" in row}
 
 
-def config_of(text: Any) -> Mapping[Any, Any]:
+def config_of(text: Mapping[Any, Any]) -> Mapping[Any, Any]:
     """The `config:` part; empty if there is none."""
-    config = text.get("config") if isinstance(text, Mapping) else None
-    return config if isinstance(config, Mapping) else {}
+    config: Mapping[Any, Any] = text.get("config") or {}
+    return config
 
 
 def is_ours(key: object) -> bool:
@@ -77,11 +81,8 @@ def plain(value: object) -> str:
     return SECRET if isinstance(value, Mapping) and set(value) == {"secure"} else str(value)
 
 
-def faults_of(stack: str, text: Any) -> Iterator[ConfigError]:
+def faults_of(stack: str, text: Mapping[Any, Any]) -> Iterator[ConfigError]:
     """Keys that are nobody's, and values that are no text."""
-    if not isinstance(text, Mapping) or not isinstance(text.get("config") or {}, Mapping):
-        yield ConfigError(f"{name_of(stack)}: has no `config:` of keys and values", hint="make it anew: fab new")
-        return
     for key in text:
         if key not in TOP_LEVEL:
             yield ConfigError(

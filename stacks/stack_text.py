@@ -15,8 +15,8 @@ PLAIN = re.compile(r"[A-Za-z][\w./-]*")
 WORDS = ("true", "false", "yes", "no", "on", "off", "y", "n", "null")
 
 
-def changed(text: str, settings: Mapping[str, str], comments: Mapping[str, str], head: str = "") -> str:
-    """`text` with these settings, key without prefix -> text; an empty text gets `head` as its comment.
+def changed(text: str, settings: Mapping[str, str | None], comments: Mapping[str, str], head: str = "") -> str:
+    """`text` with these settings, key without prefix -> text, None to remove it; an empty text gets `head` as comment.
 
     comments: key -> why; a key that is there already keeps its own. Raises ruamel's YAMLError if `text` is no YAML.
     """
@@ -26,9 +26,14 @@ def changed(text: str, settings: Mapping[str, str], comments: Mapping[str, str],
     document = yaml.load(text) or CommentedMap()
     if not text.strip() and head:
         document.yaml_set_start_comment(head)
-    config = document.setdefault("config", CommentedMap())
+    if document.get("config") is None:
+        document["config"] = CommentedMap()
+    config = document["config"]
     for key, value in settings.items():
         name = PREFIX + key
+        if value is None:
+            config.pop(name, None)
+            continue
         fresh = name not in config
         config[name] = quoted(value)
         if fresh and key in comments:

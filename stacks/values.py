@@ -16,6 +16,14 @@ FIRST_PORT, PORTS = 18_000, 1_000  # away from what developers usually run, belo
 IN_CLEAR = re.compile(r"http://127\.0\.0\.1(:[0-9]+)?/?")  # whole: 127.0.0.1.example.net is somebody's name
 MINUTES_PER = {"s": 1 / 60, "m": 1, "h": 60, "": 1}
 FEW = 8  # choices that still fit a line
+MOST = 10**9  # no count that a stack asks for is larger
+LAST_PORT = 65_535
+MOST_MINUTES = 31 * 24 * 60  # a box that is rented by the day
+MOST_SHARE = 0.97  # CUDA counts 2 % less than nvidia-smi, and vLLM stops if so much is not free when it starts
+
+
+class Secret(str):
+    """Stands for a value that only Pulumi can read: it is there, and cannot be checked."""
 
 
 def named(rows: tuple[T, ...], name: str) -> T:
@@ -53,8 +61,10 @@ def positive(text: str) -> float:
 def positive_whole(text: str) -> int:
     """A whole number above zero."""
     number = positive(text)
-    if number != int(number):
-        raise ValueError(f"{text!r} is not a whole number")
+    if number > MOST or number != int(number):
+        raise ValueError(
+            f"{text!r} is not a whole number up to {MOST}" if number > MOST else f"{text!r} is not a whole number"
+        )
     return int(number)
 
 
@@ -63,15 +73,28 @@ def minutes(text: str) -> float:
     match = re.fullmatch(r"([0-9.]+)\s*([smh]?)", text)
     if not match:
         raise ValueError(f"{text!r} is not a duration", "write minutes, or 90s, 30m, 8h")
-    return positive(match[1]) * MINUTES_PER[match[2]]
+    found = positive(match[1]) * MINUTES_PER[match[2]]
+    if found > MOST_MINUTES:
+        raise ValueError(f"{text!r} is more than 31 days", "rent by the day")
+    return found
 
 
 def share(text: str) -> float:
-    """A part of a whole, above zero and at most one."""
+    """A part of a card's memory."""
     part = positive(text)
-    if part > 1:
-        raise ValueError(f"{text!r} is more than all of it", "write a number up to 1, as 0.92")
+    if part > MOST_SHARE:
+        raise ValueError(
+            f"{text!r} is more than vLLM can have of a card", f"write a number up to {MOST_SHARE}, as 0.92"
+        )
     return part
+
+
+def port_number(text: str) -> int:
+    """A port."""
+    port = positive_whole(text)
+    if port > LAST_PORT:
+        raise ValueError(f"{text!r} is no port", f"write a number up to {LAST_PORT}")
+    return port
 
 
 def one_of(*words: str) -> Callable[[str], str]:

@@ -21,12 +21,13 @@ def by_flag(rows: Iterable[tuple[str, str]]) -> dict[str, str]:
     return {flag: reason for reason, flags in rows for flag in flags.split()}
 
 
-# What daybox sets itself, by what decides it. Parsers of tools and of reasoning may be overruled, and so may --dtype.
+# What daybox sets itself, by what decides it. Parsers of tools and of reasoning may be overruled.
 OWNED = by_flag(
     (
         ("daybox:model", "--model --revision --tokenizer --served-model-name"),
         ("daybox:context", "--max-model-len"),
         ("daybox:maxNumSeqs", "--max-num-seqs"),
+        ("daybox:maxNumBatchedTokens", "--max-num-batched-tokens"),
         ("daybox:tp", "--tensor-parallel-size"),
         ("daybox:tp", "--pipeline-parallel-size --prefill-context-parallel-size"),  # they take more cards
         ("daybox:gpuMemoryUtilization", "--gpu-memory-utilization --device-memory-utilization"),
@@ -40,6 +41,7 @@ OPEN, TRUST = "opens more of vLLM's API", "lets a request do what only its owner
 REACH, SPREAD = "reaches other hosts", "spreads vLLM over more processes than the box watches"
 CODE, FILES = "runs code that is not vLLM's", "uses files other than the model's"
 OUTWARD = "names a file, a host or code"
+SIZED = "makes another model of what was sized"
 LOG, CHAT = "may write prompts to the log", "leaves nothing that answers a chat"
 
 # Source: the help of each flag in vLLM 0.33.0 and what its code does with it, read 2026-11-25. In doubt it is sealed.
@@ -66,6 +68,7 @@ SEALED = by_flag(
         (CODE, "--numa-bind --numa-bind-nodes --numa-bind-cpus"),  # words of a command line, for numactl
         (CODE, "--ray-workers-use-nsight"),
         (REACH, "--tool-server --otlp-traces-endpoint --collect-detailed-traces --allowed-media-domains"),
+        (REACH, "--no-language-model-only"),  # a request could name an image of any host
         (REACH, "--kv-transfer-config --kv-events-config --ec-transfer-config"),
         (REACH, "--kv-offloading-backend"),  # lmcache keeps prompts in another server; what is left is the default
         (SPREAD, "--headless --api-server-count --nnodes --node-rank --master-addr --master-port --all2all-backend"),
@@ -82,7 +85,11 @@ SEALED = by_flag(
         (LOG, "--uvicorn-log-level --enable-uvicorn-access-log --no-disable-uvicorn-access-log"),
         (CHAT, "--runner --convert --skip-tokenizer-init --mm-encoder-only --help"),
         ("takes away the metrics that the watchdog reads", "--disable-log-stats"),
-        ("makes another model of what was sized", "--hf-overrides"),
+        (SIZED, "--hf-overrides --quantization --quantization-config --dtype --block-size"),
+        (SIZED, "--mamba-block-size --mamba-cache-dtype --mamba-cache-mode --mamba-ssm-cache-dtype"),
+        (SIZED, "--enable-mamba-shared-prefix-checkpoint --disable-hybrid-kv-cache-manager"),
+        (SIZED, "--decode-context-parallel-size --device-ids"),
+        (SIZED, "--cpu-offload-gb --cpu-offload-params --kv-offloading-size"),
         ("is a secret, which no setting is", "--hf-token"),
     )
 )
@@ -98,6 +105,7 @@ SEALED_KEYS_OF = {
 }
 # No harmless key of vLLM 0.33's ends like this.
 OUTWARD_KEY = re.compile(r"(^|_)(cls|plugin|path|dir|file|url|host|addr|port|endpoint)$")
+DRAFTS = ("ngram", "ngram_gpu")  # all others need weights of their own, or a library that the image lacks
 ONLY = {"--generation-config": ("auto", "vllm")}  # anything else is a folder
 NEGATIVE = re.compile("-[0-9]+")  # vLLM takes every other word with a dash in front for a flag, -0.5 even for keys
 REMOTE_CODE = "trust_remote_code"
@@ -251,6 +259,8 @@ def faults_of_value(given: Given, value: str) -> Iterator[Fault]:
         yield Fault(f"{flag}={value!r} {FILES}", f"choose from: {', '.join(ONLY[flag])}")
     if FLAGS[flag] == JSON and not given.keys and not isinstance(content, Pairs):
         yield Fault(f"{flag}={value!r} is no JSON object", f"write {flag}='{{\"key\": value}}'")
+    if flag == "--speculative-config" and (method := drafted(given, value, content)) not in (None, *DRAFTS):
+        yield Fault(f"{flag} with method {method!r} {SIZED}", f"choose from: {', '.join(DRAFTS)}")
     keys, texts = pieces(content)
     for key in (*given.keys, *keys):
         if reason := why_key(flag, key) or why_text(key):
@@ -258,6 +268,13 @@ def faults_of_value(given: Given, value: str) -> Iterator[Fault]:
     for text in (value, *texts):
         if reason := why_text(text):
             yield Fault(f"{text!r} in {flag} {reason}", f"leave {text!r} out")
+
+
+def drafted(given: Given, value: str, content: object) -> object:
+    """The method of drafting that a value names; None if it names none."""
+    if given.keys:
+        return value if given.keys[-1] == "method" else None
+    return dict(content).get("method", "") if isinstance(content, Pairs) else None
 
 
 def why_key(flag: str, key: str) -> str:

@@ -1,6 +1,7 @@
 """fab fit: the arithmetic, shown; and of a stack, everything that is wrong with it."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,14 @@ import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from playbooks.fit import Asked, answer, fit
+from playbooks.fit import fit
 from playbooks.fit_view import WIDTH, arithmetic, bar
 from stacks import stack_file
 from stacks.catalog import MODELS, PLANS
+from stacks.sizing import fit as fit_of
 from stacks.values import named, own_port
 from tests.cloud import TOKEN, Cloud, start_cloud
+from tests.odd_api import odd_api
 from tests.shipped import ROOT
 from tests.stacks.hub_double import MODEL, running
 from tests.stacks.test_hub import repository
@@ -89,7 +92,7 @@ def test_the_arithmetic_adds_up_to_the_budget(capsys: pytest.CaptureFixture[str]
 @pytest.mark.parametrize("model", ["qwen3-coder-30b", "gpt-oss-20b", "smollm2-135m"])
 @pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.name)
 def test_the_bar_of_what_fits_is_as_long_as_the_card_is_large(model: str, plan: Any) -> None:
-    found = answer(named(MODELS, model), Asked(plan, 4096, None, "auto"), None, refresh=False).fit
+    found = fit_of(named(MODELS, model), plan, 4096)
     drawn = bar(found, plan)
     length = sum(len(text) for text, _ in drawn[:-1])
     assert length >= WIDTH - 2 and (length <= WIDTH + 2 or not found.fits)
@@ -103,11 +106,11 @@ def test_an_fp8_cache_takes_half_as_much(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_what_does_not_fit_fails_and_says_what_would() -> None:
-    said, status = refused("qwen3-coder-30b", plan="g2-gpu-rtx4000a2-s", context=65_536)
+    said, status = refused("qwen3-coder-30b", plan="g2-gpu-rtx4000a2-s", context="65536")
     assert status == 6
     assert said == (
         "fab fit: 65536 tokens are more than the 48272 of qwen3-coder-30b that fit g2-gpu-rtx4000a2-s; "
-        "take --context 48272 or --plan g2-gpu-rtx4000a4-s"
+        "take --context 48272 or take --plan g2-gpu-rtx4000a4-s"
     )
 
 
@@ -115,6 +118,24 @@ def test_every_reason_has_a_line_of_its_own() -> None:
     said, _ = refused("qwen3-coder-30b", plan="g1-gpu-rtx6000-1", kv="fp8")
     assert [line.split(":")[0] for line in said.splitlines()] == ["fab fit"] * 3
     assert "needs compute capability 8.9" in said and "leaves no room for a cache" in said
+
+
+def test_cards_that_do_not_share_are_best_not_asked_for() -> None:
+    said, _ = refused("qwen3-coder-30b", tp="3")
+    assert said.splitlines()[-1].endswith("; leave --tp out")
+
+
+def test_a_context_beyond_all_reason_is_a_short_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    refused("qwen3-coder-30b", context="1000000000")
+    assert max(map(len, capsys.readouterr().out.splitlines())) < 4 * WIDTH
+
+
+def test_a_stack_that_is_called_as_its_model_says_how_to_ask_for_the_model(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LINODE_TOKEN", "")
+    refused("gpt-oss-20b")
+    assert "gpt-oss-20b is a stack and a model; the model alone: fab fit openai/gpt-oss-20b" in capsys.readouterr().out
 
 
 def test_in_json_too_what_does_not_fit_fails(capsys: pytest.CaptureFixture[str]) -> None:
@@ -133,9 +154,13 @@ def test_in_json_too_what_does_not_fit_fails(capsys: pytest.CaptureFixture[str])
         ),
         ("gpt-oss-20b", {"plan": "g2-a1"}, "--plan: 'g2-a1' is not in the catalog; choose from: "),
         ("gpt-oss-20b", {"kv": "int4"}, "--kv: 'int4' is unknown; choose from: auto, fp8"),
-        ("gpt-oss-20b", {"context": -5}, "--context: -5 is below zero"),
-        ("gpt-oss-20b", {"tp": -1}, "--tp: -1 is below zero"),
-        ("coder-30b", {"context": 5}, "fab fit: stacks/coder-30b says itself what it asks for"),
+        ("gpt-oss-20b", {"context": "-5"}, "--context: '-5' is not above zero; see `fab --help`"),
+        ("gpt-oss-20b", {"context": "32k"}, "--context: '32k' is not a number"),
+        ("gpt-oss-20b", {"context": "9" * 30}, f"--context: '{'9' * 30}' is not a whole number up to 1000000000"),
+        ("gpt-oss-20b", {"tp": "-1"}, "--tp: '-1' is not above zero"),
+        ("smollm2-135m", {"plan": "local-cpu"}, "--plan: linode has no local-cpu; see fab plans --cloud linode"),
+        ("/etc/passwd", {}, "fab fit: '/etc/passwd' is neither a model nor a stack; choose from: "),
+        ("coder-30b", {"context": "5"}, "fab fit: stacks/coder-30b says itself what it asks for"),
     ],
 )
 def test_bad_words_are_refused(model: str, options: dict[str, Any], said: str) -> None:
@@ -238,6 +263,28 @@ def test_a_file_that_is_no_yaml_says_so_first(stack: Path) -> None:
     stack.write_text("config: [")
     said, status = refused("mine")
     assert status == 3 and said.startswith("stacks/Pulumi.mine.yaml, line 1: is not YAML")
+
+
+def test_a_budget_that_covers_no_hour_is_a_fault(stack: Path) -> None:
+    said = faults(stack, ("config:\n", 'config:\n  daybox:budgetUsd: "0.5"\n'))
+    assert said[0].startswith("stacks/mine/budgetUsd: $0.50 does not cover one hour at $1.05 (127.0.0.1:")
+
+
+def test_what_only_pulumi_can_read_is_no_fault(stack: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stack.write_text(stack.read_text().replace("203.0.113.7/32", "{secure: v1:abc}"))
+    assert told(capsys, "mine")["faults"] == []
+
+
+def test_a_region_with_a_price_of_its_own_is_asked_for_that(
+    stack: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with odd_api() as api:
+        text = stack.read_text().replace("g2-gpu-rtx4000a2-s", "g2-gpu-rtx4000a1-s").replace("us-ord", "id-cgk")
+        text = text.replace("qwen3-coder-30b", "gpt-oss-20b")
+        stack.write_text(re.sub("daybox:url: .*", f"daybox:url: {api.url}", text))
+        with pytest.raises(Exit):  # it has no profile
+            fit(Context(), "mine", json=True)
+    assert json.loads(capsys.readouterr().out)["usd_per_hour"] == 0.62
 
 
 def test_no_token_is_a_fault_of_its_own(stack: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,11 +94,11 @@ def test_the_file_says_why_each_setting_is_there_and_how_the_model_fits(folder: 
 
 
 def test_a_file_that_is_there_keeps_its_comments_unknown_keys_and_other_settings(folder: Path) -> None:
-    made(folder, model="smollm2-135m", context=4096, ssh_from="203.0.113.7/32")
+    made(folder, model="smollm2-135m", context="4096", ssh_from="203.0.113.7/32")
     path = folder / "Pulumi.mine.yaml"
     path.write_text(path.read_text().replace("config:", "# mine\nconfig:") + "  pulumi:tags: kept # too\n")
     before = path.read_text()
-    made(folder, context=2048, cloud=None)  # its own
+    made(folder, context="2048", cloud=None)  # its own
     assert path.read_text() == before.replace('"4096"', '"2048"')
 
 
@@ -116,8 +116,8 @@ def test_a_file_with_a_context_that_is_no_number_is_mended(folder: Path) -> None
 
 def test_json_prints_what_was_written(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     settings = made(folder, model="smollm2-135m", json=True)
-    assert json.loads(capsys.readouterr().out) == {"stack": "mine", "file": "stacks/Pulumi.mine.yaml", **settings}
-    assert settings["cloud"] == "local"
+    told = json.loads(capsys.readouterr().out)
+    assert told == {"stack": "mine", "file": "stacks/Pulumi.mine.yaml", "budgetUsd": None, **settings}
 
 
 def test_the_next_command_is_named(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
@@ -135,8 +135,11 @@ def test_the_next_command_is_named(capsys: pytest.CaptureFixture[str], folder: P
         ({"name": "x" * 38}, "--name: "),
         ({"purpose": "fun"}, "--purpose: 'fun' is unknown; choose from: edit, careful, long, cheap"),
         ({"model": "gpt-oss-21b"}, "--model: 'gpt-oss-21b' is not in the catalog; choose from: gpt-oss-20b"),
-        ({"model": "gpt-oss-20b", "context": 200_000}, "--context: 200000 tokens are more than the 131072 gpt-oss-20b"),
-        ({"model": "gpt-oss-20b", "context": -1}, "--context: '-1' is not above zero"),
+        (
+            {"model": "gpt-oss-20b", "context": "200000"},
+            "--context: 200000 tokens are more than the 131072 gpt-",
+        ),
+        ({"model": "gpt-oss-20b", "context": "-1"}, "--context: '-1' is not above zero"),
         ({"purpose": "edit", "plan": "g2-gpu-rtx4000a1-s"}, "--plan: qwen3-coder-30b has 29.0 GiB of weights"),
         ({"purpose": "edit", "plan": "g3"}, "--plan: 'g3' is not in the catalog; choose from: g"),
         ({"purpose": "edit", "region": "us-orf"}, "--region: 'us-orf' is no region; choose from: us-ord"),
@@ -149,6 +152,64 @@ def test_the_next_command_is_named(capsys: pytest.CaptureFixture[str], folder: P
 def test_bad_flags_are_refused_and_nothing_is_written(flags: dict[str, Any], said: str, folder: Path) -> None:
     assert refused(**flags).startswith(said)
     assert list(folder.iterdir()) == []
+
+
+def test_a_secret_stays_a_secret(folder: Path) -> None:
+    path = folder / "Pulumi.mine.yaml"
+    path.write_text("config:\n  daybox:model: gpt-oss-20b\n  daybox:sshFrom:\n    secure: v1:abc\n")
+    made(folder, region="us-ord")
+    assert yaml.safe_load(path.read_text())["config"]["daybox:sshFrom"] == {"secure": "v1:abc"}
+
+
+def test_what_the_file_says_beside_decides_whether_its_plan_still_fits(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """90000 tokens fit two cards only because the cache is in fp8: no reason for four."""
+    path = folder / "Pulumi.mine.yaml"
+    path.write_text(
+        "config:\n  daybox:cloud: local\n  daybox:plan: g2-gpu-rtx4000a2-s\n  daybox:region: us-ord\n"
+        '  daybox:model: qwen3-coder-30b\n  daybox:context: "90000"\n  daybox:kvCacheDtype: fp8\n'
+    )
+    before = path.read_text()
+    made(folder)
+    assert path.read_text() == before
+    assert "stacks/Pulumi.mine.yaml: changed: nothing; " in capsys.readouterr().err
+
+
+def test_a_plan_that_changes_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made(folder, purpose="cheap")
+    made(folder, purpose="edit")
+    assert "changed: plan g2-gpu-rtx4000a1-s -> g2-gpu-rtx4000a2-s, model " in capsys.readouterr().err
+
+
+def test_without_a_name_no_stack_that_is_there_is_changed(folder: Path) -> None:
+    made(folder, "my-coder", purpose="cheap")
+    before = (folder / "Pulumi.my-coder.yaml").read_text()
+    assert refused(name="", purpose="edit") == (
+        "stacks/my-coder: is there already; --name my-coder changes it; or name another"
+    )
+    assert (folder / "Pulumi.my-coder.yaml").read_text() == before
+
+
+def test_a_plan_of_another_cloud_is_refused() -> None:
+    said = refused(cloud="linode", model="smollm2-135m", plan="local-cpu", region="us-ord")
+    assert said == "--plan: linode has no local-cpu; see fab plans --cloud linode"
+
+
+TWICE = "config:\n  daybox:plan: a\n  daybox:plan: b\n"
+
+
+@pytest.mark.parametrize("text", ["config: [1, 2]", "words", b"\xff\xfe", TWICE])
+def test_a_file_that_cannot_be_changed_is_left_as_it_is(folder: Path, text: str | bytes) -> None:
+    content = text if isinstance(text, bytes) else text.encode()
+    (folder / "Pulumi.mine.yaml").write_bytes(content)
+    assert refused(model="smollm2-135m", plan="local-cpu").startswith("stacks/Pulumi.mine.yaml")
+    assert (folder / "Pulumi.mine.yaml").read_bytes() == content
+
+
+def test_a_file_with_an_empty_config_is_filled(folder: Path) -> None:
+    (folder / "Pulumi.mine.yaml").write_text("config:\n")
+    assert made(folder, model="gpt-oss-20b")["model"] == "gpt-oss-20b"
 
 
 def test_a_file_that_is_no_yaml_is_left_as_it_is(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """fab plans: what can be rented, with prices that say where they are from."""
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from playbooks.models import models
 from playbooks.plans import plans
 from stacks.catalog import MODELS
 from tests.cloud import Cloud, start_cloud
+from tests.shipped import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -60,11 +62,11 @@ def test_a_price_that_was_read_names_the_api_and_the_rest_the_catalog(
 ) -> None:
     by_name = {row["plan"]: row for row in shown(capsys)}
     assert by_name["g2-gpu-rtx4000a2-s"]["price_source"].startswith(cloud.url.removeprefix("http://"))
-    assert by_name["g3-gpu-rtxpro6000-blackwell-1"]["price_source"].startswith("daybox catalog 2026-07-18")
+    assert by_name["g3-gpu-rtxpro6000-blackwell-1"]["price_source"].startswith("daybox catalog 2026-09-30")
 
 
 def test_memory_is_that_of_all_cards_together(capsys: pytest.CaptureFixture[str]) -> None:
-    names = [row["plan"] for row in shown(capsys, min_vram=80)]
+    names = [row["plan"] for row in shown(capsys, min_vram="80")]
     assert set(names) == {
         "g2-gpu-rtx4000a4-s",
         "g2-gpu-rtx4000a4-m",
@@ -81,7 +83,7 @@ def test_people_see_where_a_plan_is_listed_and_how_old_that_is(capsys: pytest.Ca
 
 
 def test_of_one_region_people_see_yes_or_no(capsys: pytest.CaptureFixture[str]) -> None:
-    plans(Context(), cloud="local", region="us-east", min_vram=40)
+    plans(Context(), cloud="local", region="us-east", min_vram="40")
     lines = {line.split()[0]: line.split()[-1] for line in capsys.readouterr().out.splitlines() if line[:1] == "g"}
     assert lines["g1-gpu-rtx6000-2"] == "yes" and lines["g2-gpu-rtx4000a2-s"] == "no"
 
@@ -92,7 +94,7 @@ def test_an_api_that_is_down_leaves_the_catalog_marked_as_such(
     cloud.fault("server-error", path="/linode/types", times=None)
     plans(Context(), cloud="local")
     said = capsys.readouterr().out
-    assert "* as daybox's catalog has it, 2026-07-18: no price was read" in said
+    assert "* as daybox's catalog has it, 2026-07-18 and 2026-09-30: no price was read" in said
     assert "answers /linode/types with 500; --refresh asks for them" in said
 
 
@@ -101,12 +103,40 @@ def test_bad_words_are_refused_with_the_nearest_right_ones() -> None:
     assert refused(plans, cloud="local", region="us-orf").startswith(
         "--region: 'us-orf' is no region; choose from: us-ord"
     )
-    assert refused(plans, cloud="local", min_vram=500) == "--min-vram: no plan has 500 GiB; the largest has 96"
+    assert refused(plans, cloud="local", min_vram="500") == "--min-vram: no plan has 500 GiB; the largest has 96"
     assert refused(models, cloud="local", plan="g2-a2").startswith("--plan: 'g2-a2' is not in the catalog")
-    assert (
-        refused(models, cloud="local", context=-1)
-        == "--context: -1 is no number of tokens; write a whole number above zero"
+    assert refused(models, cloud="local", context="32k").startswith("--context: '32k' is not a number; ")
+    assert refused(plans, cloud="local", min_vram="-1").startswith("--min-vram: '-1' is not above zero; ")
+    assert refused(models, cloud="linode", plan="local-cpu") == (
+        "--plan: linode has no local-cpu; see fab plans --cloud linode"
     )
+
+
+def test_numbers_that_are_none_have_no_traceback() -> None:
+    """Invoke itself would make them numbers, and end with its own words if it cannot."""
+    words = ["fab", "models", "--context", "32k", "--cloud", "local"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and done.stderr.startswith("--context: '32k' is not a number")
+
+
+def test_a_reader_that_has_had_enough_is_no_fault() -> None:
+    """`fab models --json | head -1`"""
+    words = ["bash", "-c", "fab models --json --cloud local | head -1"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout == "[\n" and done.stderr == ""
+
+
+def test_the_smallest_model_fits_the_pretend_plan_with_what_it_was_made_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    models(Context(), cloud="local", plan="local-cpu")
+    assert capsys.readouterr().out.splitlines()[1].split()[:4] == ["smollm2-135m", "0.3", "bf16", "local-cpu"]
+
+
+def test_a_price_that_nobody_read_has_a_star_among_models_too(capsys: pytest.CaptureFixture[str]) -> None:
+    models(Context(), cloud="linode", plan="g2-gpu-rtx4000a1-s")
+    said = capsys.readouterr().out
+    assert "0.52 *" in said and "* as daybox's catalog has it, 2026-07-18: no price was read" in said
 
 
 def test_the_cloud_meant_is_that_of_the_stack_one_is_in(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,4 +39,4 @@ def test_the_salt_is_found_again(text: str) -> None:
 
 
 def test_every_stack_file_is_a_shipped_stack() -> None:
-    assert shipped_stacks() == ["coder-30b", "coder-32b", "coder-7b", "local"]
+    assert shipped_stacks() == ["coder-14b", "coder-27b", "coder-30b", "coder-32b", "coder-7b", "gpt-oss-20b", "local"]

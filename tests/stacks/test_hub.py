@@ -81,6 +81,14 @@ def test_a_model_is_read_with_all_that_sizing_needs(hub: HubDouble) -> None:
     assert (model.family.attention, model.family.licence) == ((Full(32, 8, 128),), "apache-2.0")
 
 
+def test_a_damaged_file_in_the_cache_is_fetched_anew(hub: HubDouble, tmp_path: Path) -> None:
+    read_model(MODEL)
+    [kept] = (tmp_path / "cache/hub").rglob("config.json")
+    for damage in (b"{", b"\xff", b"[]"):
+        kept.write_bytes(damage)
+        assert read_model(MODEL).name == "model-8b"
+
+
 def test_one_listing_and_three_small_files_are_asked_for_and_no_weights(hub: HubDouble) -> None:
     read_model(MODEL)
     files = [f"GET /{MODEL}/resolve/{COMMIT}/{name}" for name in ("config.json", INDEX, "tokenizer_config.json")]

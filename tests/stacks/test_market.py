@@ -152,9 +152,15 @@ def test_an_api_that_says_nothing_is_given_up_after_a_while(monkeypatch: pytest.
         assert "Timeout" in market(f"http://127.0.0.1:{silent.getsockname()[1]}").why
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{", "[]", "null", '{"host": 1, "more": 2}', '{"host": "x", "read_at": "soon"}', '{"host": "x"}', "\0"]
+EMPTY = '{"host": "x", "read_at": 1, "prices": PRICES, "stock": STOCK, "regions": {}, "gpu_plans": []}'
+DAMAGED = (
+    *("", "{", "[]", "null", "\0", "[" * 100_000, '{"host": 1}', '{"host": "x", "read_at": "soon"}'),
+    EMPTY.replace("PRICES", "[]").replace("STOCK", "{}"),
+    EMPTY.replace("PRICES", '{"a": []}').replace("STOCK", "[]"),
 )
+
+
+@pytest.mark.parametrize("text", DAMAGED, ids=range(len(DAMAGED)))
 def test_a_damaged_cache_is_read_anew(api: OddApi, text: str) -> None:
     kept_file(api.url).parent.mkdir(parents=True)
     kept_file(api.url).write_text(text)
@@ -165,7 +171,15 @@ def test_a_damaged_cache_is_read_anew(api: OddApi, text: str) -> None:
 def test_a_damaged_cache_that_may_not_be_read_anew_says_so(api: OddApi) -> None:
     kept_file(api.url).parent.mkdir(parents=True)
     kept_file(api.url).write_text("{")
-    assert "was damaged" in market(api.url, ask=False).why
+    assert market(api.url, ask=False).why.endswith(".json is damaged")
+
+
+def test_a_price_in_the_cache_that_can_be_none_is_unknown(api: OddApi) -> None:
+    market(api.url)
+    kept = json.loads(kept_file(api.url).read_text())
+    kept["prices"][TWO.name] = {"": 0}
+    kept_file(api.url).write_text(json.dumps(kept))
+    assert market(api.url, ask=False).price(TWO).source.startswith("daybox catalog")
 
 
 def test_a_cache_that_cannot_be_written_is_no_reason_to_stop(

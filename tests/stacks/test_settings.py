@@ -7,8 +7,8 @@ import yaml
 
 from stacks.bundle import vllm_words
 from stacks.errors import ConfigError
-from stacks.settings import KEYS, OPTIONAL_KEYS, Settings
-from stacks.values import minutes, networks, own_port
+from stacks.settings import KEYS, OPTIONAL_KEYS, Reading, Settings
+from stacks.values import Secret, minutes, networks, own_port
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = sorted(path.name.split(".")[1] for path in (ROOT / "stacks").glob("Pulumi.*.yaml"))
@@ -148,11 +148,17 @@ def test_cards_and_sequences_that_nobody_named_are_chosen(raw: dict[str, str]) -
         ("tp", "3", "tensor parallelism of 3 needs 3 cards"),
         ("kvCacheDtype", "int2", "stacks/coder-32b/kvCacheDtype: 'int2' is unknown; choose from: auto, fp8"),
         ("maxNumSeqs", "1.5", "stacks/coder-32b/maxNumSeqs: '1.5' is not a whole number"),
-        ("gpuMemoryUtilization", "1.2", "stacks/coder-32b/gpuMemoryUtilization: '1.2' is more than all of it"),
+        ("gpuMemoryUtilization", "1.2", "'1.2' is more than vLLM can have of a card; write a number up to 0.97"),
         ("gpuMemoryUtilization", "0.5", "stacks/coder-32b/model: qwen2.5-coder-32b"),
         ("vllmArgs", "--trust-remote-code", "stacks/coder-32b/vllmArgs: --trust-remote-code"),
         ("vllmArgs", "--host=0.0.0.0", "stacks/coder-32b/vllmArgs: --host"),
         ("vllmArgs", "--max-model-len 9", "daybox:context"),
+        ("vllmArgs", "--max-num-batched-tokens 9", "daybox:maxNumBatchedTokens"),
+        ("port", "70000", "stacks/coder-32b/port: '70000' is no port; write a number up to 65535"),
+        ("sshPublicKey", "~no-such-user/x.pub", "'~no-such-user/x.pub' is in nobody's home; write the whole path"),
+        ("maxLifetimeMinutes", "9999999h", "'9999999h' is more than 31 days; rent by the day"),
+        ("context", "1e308", "'1e308' is not a whole number up to 1000000000"),
+        ("plan", "local-cpu", "stacks/coder-32b/plan: linode has no local-cpu; see fab plans --cloud linode"),
     ],
 )
 def test_what_vllm_would_refuse_or_must_not_be_told_is_a_fault(
@@ -162,8 +168,21 @@ def test_what_vllm_would_refuse_or_must_not_be_told_is_a_fault(
 
 
 def test_more_words_for_vllm_come_last(raw: dict[str, str]) -> None:
-    settings = Settings.from_config("coder-32b", raw | {"vllmArgs": "--max-num-batched-tokens 4096"})
-    assert vllm_words(settings)[-2:] == ["--max-num-batched-tokens", "4096"]
+    settings = Settings.from_config("coder-32b", raw | {"vllmArgs": "--stream-interval 2"})
+    assert vllm_words(settings)[-2:] == ["--stream-interval", "2"]
+
+
+def test_more_tokens_in_one_step_are_told_to_vllm_and_sized(raw: dict[str, str]) -> None:
+    """A window that slides keeps what is in flight."""
+    more = raw | {"model": "gpt-oss-20b", "maxNumBatchedTokens": "8192"}
+    usual = Settings.from_config("coder-32b", more | {"maxNumBatchedTokens": ""})
+    settings = Settings.from_config("coder-32b", more)
+    assert "--max-num-batched-tokens=8192" in vllm_words(settings)
+    assert settings.fit.kv_gib > usual.fit.kv_gib
+
+
+def test_a_secret_can_be_anything_and_is_not_checked(raw: dict[str, str]) -> None:
+    assert Reading("coder-32b", raw | {"sshFrom": Secret("[secret]")}).faults == []
 
 
 def test_a_turing_card_is_told_to_compute_in_16_bits_that_it_knows(raw: dict[str, str]) -> None:

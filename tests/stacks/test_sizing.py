@@ -128,6 +128,12 @@ def test_more_cards_than_the_plan_has_are_a_reason() -> None:
     )
 
 
+def test_without_a_card_there_is_nothing_to_share_and_no_fp8() -> None:
+    for more in ({"tp": 3}, {"kv_dtype": "fp8"}):
+        said = reason(of("smollm2-135m", named(PLANS, "local-cpu"), 1024, **more))
+        assert said == "local-cpu has no card: no tensor parallelism, no cache in fp8"
+
+
 def test_the_cheapest_plan_that_fits_comes_first_in_the_order_given() -> None:
     found = fitting(named(MODELS, "qwen3-coder-30b"), [ADA, TWO_ADAS, FOUR_ADAS], 32_768)
     assert [one.plan for one in found] == [TWO_ADAS.name, FOUR_ADAS.name]

@@ -70,12 +70,15 @@ def test_nothing_is_nothing() -> None:
         ("--enable-prefix-caching", ("--enable-prefix-caching",)),
         ("--no-enable-prefix-caching", ("--no-enable-prefix-caching",)),
         ("--disable-prefix-caching", ("--disable-prefix-caching",)),
-        ("--max-num-batched-tokens 4096", ("--max-num-batched-tokens", "4096")),
-        ("--max_num_batched_tokens=4096", ("--max-num-batched-tokens=4096",)),
+        ("--stream-interval 4096", ("--stream-interval", "4096")),
+        ("--stream_interval=4096", ("--stream-interval=4096",)),
         ("--seed -1", ("--seed", "-1")),
         ("--seed=-1", ("--seed=-1",)),
         ("--cudagraph-capture-sizes 1 2 4", ("--cudagraph-capture-sizes", "1", "2", "4")),
-        ("--quantization 'awq' --dtype=\"half\"", ("--quantization", "awq", "--dtype=half")),
+        (
+            "--moe-backend 'auto' --seed=\"triton\"",
+            ("--moe-backend", "auto", "--seed=triton"),
+        ),
         ("--compilation_config.max_cudagraph_capture_size 8", ("--compilation-config.max_cudagraph_capture_size", "8")),
         ("--kernel-config.ir_op_priority.rms_norm+=a,b", ("--kernel-config.ir_op_priority.rms_norm+=a,b",)),
         ('--attention-config \'{"backend": "FLASHINFER"}\'', ("--attention-config", '{"backend": "FLASHINFER"}')),
@@ -93,28 +96,28 @@ def test_a_harmless_flag_becomes_the_words_that_vllm_gets(text: str, words: tupl
 @pytest.mark.parametrize(
     ("text", "fact", "hint"),
     [
-        ("--dtype 'half", "\"--dtype 'half\" is cut off: no closing quotation", "close every quote"),
-        ("half --dtype=half", "'half' belongs to no flag", IN_FULL),
-        ("--dtype half auto", "'auto' belongs to no flag", IN_FULL),
+        ("--seed '1", "\"--seed '1\" is cut off: no closing quotation", "close every quote"),
+        ("triton --attention-backend=triton", "'triton' belongs to no flag", IN_FULL),
+        ("--attention-backend triton auto", "'auto' belongs to no flag", IN_FULL),
         ("--enforce-eager true", "'true' belongs to no flag", IN_FULL),
         ("--enforce-eager=true", "--enforce-eager takes no value", "write --enforce-eager alone"),
         ("--cudagraph-capture-sizes=1 2", "'2' belongs to no flag", IN_FULL),
-        ("--dtype", "--dtype lacks its value", IN_FULL),
-        ("--dtype --enforce-eager", "--dtype lacks its value", IN_FULL),
+        ("--attention-backend", "--attention-backend lacks its value", IN_FULL),
+        ("--attention-backend --enforce-eager", "--attention-backend lacks its value", IN_FULL),
         ("--trust-remote", f"'--trust-remote' is no flag of vLLM {VERSION} (near it: --trust-remote-code or "
             "--no-trust-remote-code)", IN_FULL),
         ("--zzz=1", f"'--zzz' is no flag of vLLM {VERSION}", IN_FULL),
-        ("--DTYPE=half", f"'--DTYPE' is no flag of vLLM {VERSION}", IN_FULL),
+        ("--DTYPE=triton", f"'--DTYPE' is no flag of vLLM {VERSION}", IN_FULL),
         ("--", f"'--' is no flag of vLLM {VERSION}", IN_FULL),
         ("--seed -0.5", f"--seed lacks its value, '-0.5' is no flag of vLLM {VERSION}", IN_FULL),
-        ("-q awq", "'-q' is short for --quantization", "write --quantization"),
+        ("-ep", "'-ep' is short for --enable-expert-parallel", "write --enable-expert-parallel"),
         ("-cc.mode=3", "'-cc.mode' is short for --compilation-config", "write --compilation-config"),
         ("-O3", "'-O3' is short for --optimization-level", "write --optimization-level"),
         ("-tp 2", "--tensor-parallel-size is decided by daybox:tp", "leave --tensor-parallel-size out"),
         ("--max_model_len=1k", "--max-model-len is decided by daybox:context", "leave --max-model-len out"),
         ("--host 0.0.0.0", "--host decides who reaches vLLM", "leave --host out"),
         ("--hf_overrides.rope=1", "--hf-overrides makes another model of what was sized", "leave --hf-overrides out"),
-        ("--dtype.x half", "--dtype does not take the keys of '--dtype.x'", IN_FULL),
+        ("--seed.x 1", "--seed does not take the keys of '--seed.x'", IN_FULL),
         ("--kernel-config. 1", "--kernel-config does not take the keys of '--kernel-config.'", IN_FULL),
         ("--kernel-config 3", "--kernel-config='3' is no JSON object", "write --kernel-config='{\"key\": value}'"),
         ("--generation-config /etc", "--generation-config='/etc' uses files other than the model's",
@@ -127,8 +130,8 @@ def test_a_fault_is_a_fact_and_a_way_out(text: str, fact: str, hint: str) -> Non
 
 
 def test_all_faults_are_reported_together_and_each_once() -> None:
-    fact, hint = refusal("--host=a --port 1 --host=b --dtype")
-    assert fact == "--host decides who reaches vLLM, --port decides who reaches vLLM, --dtype lacks its value"
+    fact, hint = refusal("--host=a --port 1 --host=b --seed")
+    assert fact == "--host decides who reaches vLLM, --port decides who reaches vLLM, --seed lacks its value"
     assert hint == f"leave --host out, leave --port out, {IN_FULL}"
 
 
@@ -159,8 +162,8 @@ def test_no_short_flag_is_taken(short: str) -> None:
         ('--compilation-config \'{"inductor_compile_config": {"cpp.cxx": "sh"}}\'', "inductor_compile_config"),
         ("--compilation-config.debug_dump_path=/tmp", "debug_dump_path"),
         ("--structured-outputs-config.reasoning_parser_plugin=/x.py", "reasoning_parser_plugin"),
-        ('--quantization-config \'{"a": [{"trust\\u005fremote-code": true}]}\'', "trust_remote-code"),
-        ('--quantization-config \'{"Trust_Remote_Code": 1, "Trust_Remote_Code": 0}\'', "Trust_Remote_Code"),
+        ('--kernel-config \'{"a": [{"trust\\u005fremote-code": true}]}\'', "trust_remote-code"),
+        ('--kernel-config \'{"Trust_Remote_Code": 1, "Trust_Remote_Code": 0}\'', "Trust_Remote_Code"),
         ('--override-generation-config \'{"a": {"proxy_host": "h"}}\'', "proxy_host"),
     ],
 )
@@ -171,7 +174,7 @@ def test_a_key_that_opens_the_seal_is_refused_however_deep_it_is_in_json(text: s
 @pytest.mark.parametrize(
     "text",
     [
-        "--quantization https://example.net",
+        "--attention-backend https://example.net",
         '--override-generation-config \'{"a": ["s3:\\/\\/bucket"]}\'',
         "--spec-method trust_remote_code",
         "--default-chat-template-kwargs.a trust-remote-code",
@@ -226,7 +229,29 @@ TEXTS = st.lists(st.builds(lambda name, value: name + value, NAMES, VALUES) | ST
 
 def fitting(flag: str) -> str:
     """What may stand behind the flag."""
+    if flag == "--speculative-config":
+        return ".method=ngram"
     return {SWITCH: "", JSON: "={}"}.get(FLAGS[flag], f"={ONLY.get(flag, ('1',))[0]}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '--speculative-config \'{"method": "mtp"}\'',
+        "--speculative-config={}",
+        "--speculative-config.method suffix",
+        "--dtype=float32",
+        "--quantization awq",
+        "--disable-hybrid-kv-cache-manager",
+        "--mamba_ssm_cache_dtype=float32",
+    ],
+)
+def test_what_would_need_more_memory_than_was_sized_is_refused(text: str) -> None:
+    assert "makes another model of what was sized" in refusal(text)[0]
+
+
+def test_images_which_a_request_may_fetch_from_anywhere_stay_off() -> None:
+    assert refusal("--no-language-model-only")[0] == "--no-language-model-only reaches other hosts"
 
 
 def opened(word: str) -> bool:
