@@ -86,8 +86,11 @@ def offer(model: "Model", plans: "list[Plan]", context: int) -> Offer:
     """The first of the plans that holds the model, cheapest first."""
     from stacks.sizing import fit
 
-    tried = [Offer(model, plan, fit(model, plan, context)) for plan in plans]
-    return next((one for one in tried if one.fit.fits), tried[-1])
+    for plan in plans:
+        found = Offer(model, plan, fit(model, plan, context))
+        if found.fit.fits:
+            break
+    return found
 
 
 def row(one: Offer, market: "Market") -> dict[str, Any]:
