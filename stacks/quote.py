@@ -18,13 +18,19 @@ def quote(lot: "Lot") -> str:
     The longest is until the lease's hard end and what an armed box may outlive it, in whole hours, as billed.
     """
     entry, settings = lot.entry, lot.settings
-    seconds = (lot.ends - lot.lease.start).total_seconds() + OVERRUN_SECONDS
-    most = billed_usd(seconds, entry.usd_per_hour)
     return (
-        f"{settings.plan.name} in {settings.region}: ${entry.usd_per_hour:.2f}/h ({entry.price_source}), "
-        f"at most ${most:.2f} in {billed_hours(seconds)} begun hours, until {lot.ends:%Y-%m-%d %H:%M} UTC "
+        f"{settings.plan.name} in {settings.region}: ${entry.usd_per_hour:.2f}/h ({entry.price_source}), {most(lot)} "
         f"({settings.cloud.money}); {fit_words(settings.fit)}"
     )
+
+
+def most(lot: "Lot") -> str:
+    """The longest it can cost; a box that may not delete itself has no end of its own."""
+    if not lot.settings.self_destruct:
+        return "without end: selfDestruct is false"
+    seconds = (lot.ends - lot.lease.start).total_seconds() + OVERRUN_SECONDS
+    usd = billed_usd(seconds, lot.entry.usd_per_hour)
+    return f"at most ${usd:.2f} in {billed_hours(seconds)} begun hours, until {lot.ends:%Y-%m-%d %H:%M} UTC"
 
 
 def fit_words(fit: Fit) -> str:

@@ -32,7 +32,7 @@ def no_capacity(settings: Settings) -> ErrorHook:
     def on_error(args: ErrorHookArgs) -> bool:
         if args.failed_operation == "create" and any(REFUSED in error for error in args.errors):
             elsewhere = [region for region in listed(settings) if region != settings.region]
-            fact = f"stacks/{settings.stack}/region: {settings.region} has no {settings.plan.name} now"
+            fact = f"stacks/{settings.stack}/region: {settings.region} gave no {settings.plan.name}, it says 403"
             pulumi.log.error(f"{fact}; {go_there(settings.stack, elsewhere)}")
         return False  # to ask again would be to wait for somebody else's box
 

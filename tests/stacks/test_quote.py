@@ -37,6 +37,11 @@ def test_the_most_counts_what_a_box_may_outlive_its_end(tmp_path: Path, minutes:
     assert f"at most {usd} begun hours" in quote(lot(tmp_path, minutes))
 
 
+def test_a_box_that_may_not_end_itself_has_no_longest_cost(tmp_path: Path) -> None:
+    said = quote(lot(tmp_path, 600, selfDestruct="false"))
+    assert "$1.05/h (api.linode.com 2026-11-25), without end: selfDestruct is false (you pay it)" in said
+
+
 def test_a_model_that_was_forced_is_said_not_to_fit(tmp_path: Path) -> None:
     forced = settings_of("coder-30b", tmp_path, force="true", context="65536")
     assert "DOES NOT FIT: 65536 tokens are more than the 48272" in fit_words(forced.fit)
