@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from stacks.market import Market
     from stacks.sizing import Fit
 
-KV_DTYPES = ("auto", "fp8")
-
 
 @dataclass(frozen=True)
 class Asked:
@@ -123,8 +121,10 @@ def is_stack(word: str, *, alone: bool) -> bool:
 
 def checked(cloud: "Cloud", plan: str | None, context: str, tp: str, kv: str) -> Asked:
     """What was asked for, as values. Raises UsageError."""
-    if kv not in KV_DTYPES:
-        raise UsageError(f"--kv: {kv!r} is unknown", hint=f"choose from: {', '.join(KV_DTYPES)}")
+    from stacks.sizing import KV_BYTES
+
+    if kv not in KV_BYTES:
+        raise UsageError(f"--kv: {kv!r} is unknown", hint=f"choose from: {', '.join(KV_BYTES)}")
     tokens, cards = (int(number(flag, text, positive_whole)) for flag, text in (("context", context), ("tp", tp)))
     return Asked(plan_named(plan, cloud) if plan else None, tokens, cards or None, kv)
 

@@ -3,7 +3,6 @@
 import os
 import shlex
 import subprocess
-import textwrap
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -27,8 +26,8 @@ from playbooks.wizard import (
 )
 from stacks import stack_file
 from stacks.errors import ConfigError, UsageError
+from stacks.values import Secret, positive_whole
 
-HEAD_WIDTH = 110  # characters of a comment
 USUAL_NAME = "my-coder"
 # In a fresh file, even where they are as is usual: what one would look for.
 ALWAYS = ("plan", "region", "model", "context", "idleMinutes", "maxLifetimeMinutes", "sshFrom")
@@ -86,17 +85,17 @@ def new(
         raise UsageError(f"stacks/{stack}: is there already", hint=f"--name {stack} changes it; or name another")
     raw = read(stack) if there else stack_file.defaults()
     meant, url = cloud_meant(cloud, stack if there else None)
-    wizard = Wizard(ask, meant, market_of(url, refresh=refresh), raw)
+    wizard = Wizard(stack, ask, meant, market_of(url, refresh=refresh), raw)
     purpose = the_purpose(wizard, purpose, model)
     row = the_model(wizard, purpose, model)
-    tokens = the_context(wizard, row, purpose, context)
-    chosen = the_plan(wizard, row, int(tokens), plan)
+    tokens = positive_whole(the_context(wizard, row, purpose, context))
+    chosen = the_plan(wizard, row, tokens, plan)
     settings = {
         "cloud": meant.name,
         "plan": chosen.name,
         "region": the_region(wizard, chosen, region),
         "model": row.name,
-        "context": tokens,
+        "context": str(tokens),
         **the_limits(wizard, idle_minutes, max_lifetime_minutes, budget_usd),
         "sshFrom": the_networks(wizard, ssh_from),
     }
@@ -111,7 +110,13 @@ def read(stack: str) -> dict[str, str]:
     _, damaged = stack_file.loaded(stack)
     if damaged:
         raise damaged[0]
-    return stack_file.raw_of(stack)[0]
+    raw, _ = stack_file.raw_of(stack)
+    if hidden := [key for key in ("cloud", "plan", "region", "model", "context") if isinstance(raw.get(key), Secret)]:
+        raise ConfigError(
+            f"stacks/{stack}/{hidden[0]}: is a secret, which fab new cannot read",
+            hint=f"change it with pulumi config set -s {stack}",
+        )
+    return raw
 
 
 def save(stack: str, settings: Mapping[str, str | None], wizard: Wizard, *, fresh: bool) -> None:
@@ -124,11 +129,11 @@ def save(stack: str, settings: Mapping[str, str | None], wizard: Wizard, *, fres
     if faults := [fault for fault in reading.faults if not fault.fact.startswith(later)]:
         *others, last = faults
         raise ConfigError("\n".join([*(fault.line() for fault in others), last.fact]), hint=last.hint)
-    found = reading.fit()
-    fit = fit_words(found) if found else ""
+    fit = fit_words(reading.fit) if reading.fit else ""
     changes = {key: value for key, value in settings.items() if (value or "") != wizard.raw.get(key, "")}
     wanted = {key: settings[key] for key in settings if key in changes or (fresh and key in ALWAYS)}
-    write_file(stack, wanted, f"Made by `fab new`, {datetime.now(UTC):%Y-%m-%d}. {fit}")
+    head = f"Made by `fab new`, {datetime.now(UTC):%Y-%m-%d}. How it fits, and what is wrong with it: fab fit {stack}"
+    write_file(stack, wanted, head)
     deed = "written" if fresh else f"changed: {told(changes, wizard.raw)}"
     say(f"{stack_file.name_of(stack)}: {deed}; {fit}")
 
@@ -152,7 +157,7 @@ def write_file(stack: str, settings: Mapping[str, str | None], head: str) -> Non
     draft = path.with_suffix(".new")
     before = path.read_text() if path.is_file() else ""
     try:
-        text = changed(before, settings, COMMENTS, textwrap.fill(head, HEAD_WIDTH))
+        text = changed(before, settings, COMMENTS, head)
     except YAMLError as error:
         problem = getattr(error, "problem", None) or type(error).__name__
         raise ConfigError(f"{stack_file.name_of(stack)}: {problem}", hint="mend it, or delete it") from None

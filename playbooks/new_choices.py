@@ -28,13 +28,12 @@ PURPOSES = {
     "long": Purpose("gpt-oss-20b", 131_072, "long context on one card"),
     "cheap": Purpose("qwen2.5-coder-14b", 32_768, "small edits on one card, half the price"),
 }
-OWN_MODEL = ""
 
 
 def purpose_choices() -> list[Choice]:
     """The purposes, and the way to name a model oneself."""
     named = [Choice(name, f"{name:<8} {one.why} ({one.model})") for name, one in PURPOSES.items()]
-    return [*named, Choice(OWN_MODEL, "a model of my own choice")]
+    return [*named, Choice("", "a model of my own choice")]
 
 
 def model_choices() -> list[Choice]:

@@ -9,7 +9,7 @@ from playbooks.command import busy
 from playbooks.questions import given
 from stacks import stack_file
 from stacks.errors import UsageError
-from stacks.values import api_url, named, nearest
+from stacks.values import api_url, named
 
 if TYPE_CHECKING:
     from stacks.catalog import Cloud, Plan
@@ -42,7 +42,8 @@ def cloud_meant(name: str | None, stack: str | None = None) -> "tuple[Cloud, str
     from stacks.catalog import CLOUDS
 
     url = ""
-    if not name and (stack := stack or os.environ.get("PULUMI_STACK")):
+    stack = stack or os.environ.get("PULUMI_STACK", "").rpartition("/")[2]  # Pulumi takes org/project/stack, too
+    if not name and stack in stack_file.stack_names():
         raw, _ = stack_file.raw_of(stack)
         name, url = raw.get("cloud"), raw.get("url", "")
     cloud = row_named("--cloud", CLOUDS, name or DEFAULT_CLOUD)
@@ -92,13 +93,13 @@ def by_price(plans: "Sequence[Plan]", market: "Market", region: str = "") -> "li
 
 def check_region(region: str, market: "Market") -> None:
     """Raises UsageError, naming the nearest, for a region that the cloud does not have; without a list all will do."""
-    if region and market.regions and region not in market.regions:
-        raise UsageError(f"--region: {region!r} is no region", hint=nearest(region, list(market.regions)))
+    if fault := market.no_region(region):
+        raise UsageError(f"--region: {fault[0]}", hint=fault[1])
 
 
 def is_read(plan: "Plan", market: "Market", region: str = "") -> bool:
     """Whether the plan's price was read from the API."""
-    return market.price(plan, region).source.startswith(market.host)
+    return market.usd_read(plan.name, region) is not None
 
 
 def marked(plan: "Plan", market: "Market", region: str = "") -> str:

@@ -1,5 +1,6 @@
 """`fab plans`: what can be rented, for how much, and where it is said to be in stock."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
@@ -60,10 +61,10 @@ def plans(
     meant, url = cloud_meant(cloud)
     market = market_of(url, refresh=refresh)
     check_region(region, market)
-    chosen = [plan for plan in by_price(plans_of(meant, market), market, region) if vram_gib(plan) > least - 1]
+    chosen = [plan for plan in by_price(plans_of(meant, market), market, region) if sold_gb(plan) >= least]
     if not chosen:
-        most = max(vram_gib(plan) for plan in plans_of(meant, market))
-        raise UsageError(f"--min-vram: no plan has {least:g} GiB", hint=f"the largest has {most:.0f}")
+        most = max(sold_gb(plan) for plan in plans_of(meant, market))
+        raise UsageError(f"--min-vram: no plan has {least:g} GB", hint=f"the largest has {most:g}")
     if json:
         print_json([row(plan, market, region) for plan in chosen])
     else:
@@ -73,6 +74,11 @@ def plans(
 def vram_gib(plan: "Plan") -> float:
     """The memory of all cards together."""
     return max(1, plan.gpus) * plan.gpu_gib
+
+
+def sold_gb(plan: "Plan") -> float:
+    """The memory by which a plan is sold: 24 for a card that shows 23.6 GiB."""
+    return max(1, plan.gpus) * math.ceil(plan.gpu_gib)
 
 
 def row(plan: "Plan", market: "Market", region: str) -> dict[str, Any]:
@@ -94,11 +100,13 @@ def row(plan: "Plan", market: "Market", region: str) -> dict[str, Any]:
 
 def show(plans: "list[Plan]", market: "Market", region: str) -> None:
     """The plans as a table, and below it where its figures are from."""
+    from stacks.catalog import PLANS
+
     out = console()
     show_table(out, COLUMNS, [cells(plan, market, region) for plan in plans])
     for note in notes(plans, market, region):
         out.print(note, markup=False, soft_wrap=True)
-    if strange := sorted(set(market.gpu_plans) - {plan.name for plan in all_plans()}):
+    if strange := sorted(set(market.gpu_plans) - {plan.name for plan in PLANS}):
         out.print(f"also on the list, unknown to daybox: {', '.join(strange)}", markup=False, soft_wrap=True)
 
 
@@ -108,13 +116,6 @@ def cells(plan: "Plan", market: "Market", region: str) -> tuple[str, ...]:
     cards = f"{plan.gpus} × {plan.card}" if plan.gpus else "no card"
     bar = "█" * max(1, round(gib / BAR_GIB))
     return plan.name, cards, f"{gib:.0f}", bar, marked(plan, market, region), stock(plan, market, region)
-
-
-def all_plans() -> "tuple[Plan, ...]":
-    """Every plan of the catalog."""
-    from stacks.catalog import PLANS
-
-    return PLANS
 
 
 def stock(plan: "Plan", market: "Market", region: str) -> str:

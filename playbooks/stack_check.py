@@ -12,12 +12,11 @@ from stacks.account import Account, deploy_token
 from stacks.errors import CloudError, ConfigError, DayboxError
 from stacks.keys import check_login_key
 from stacks.quote import go_there
-from stacks.values import nearest, own_port
+from stacks.values import own_port
 
 if TYPE_CHECKING:
     from stacks.market import Market
     from stacks.settings import Reading
-    from stacks.sizing import Fit
 
 
 def check(stack: str, *, refresh: bool, json: bool) -> None:
@@ -83,15 +82,14 @@ def offer(market: "Market") -> "Callable[[Reading], Iterator[DayboxError]]":
         if market.read_at is None:
             yield CloudError(market.why or f"{market.host}: was never asked", hint="prices and stock are not known")
             return
-        if region and region not in market.regions:
-            hint = nearest(region, list(market.regions))
-            yield ConfigError(f"stacks/{stack}/region: {region!r} is no region", hint=hint)
+        if fault := market.no_region(region or ""):
+            yield ConfigError(f"stacks/{stack}/region: {fault[0]}", hint=fault[1])
         elif region and plan and region not in (market.in_stock(plan) or []):
             yield ConfigError(
                 f"stacks/{stack}/region: {region} does not list {plan.name} as available (which is advisory)",
                 hint=go_there(stack, market.in_stock(plan) or []),
             )
-        if plan and market.price(plan, region or "").source != market_source(market):
+        if plan and market.usd_read(plan.name, region or "") is None:
             yield ConfigError(
                 f"stacks/{stack}/plan: {market.host} gives no price for {plan.name}", hint="see `fab plans --refresh`"
             )
@@ -101,26 +99,15 @@ def offer(market: "Market") -> "Callable[[Reading], Iterator[DayboxError]]":
 
 def budget(market: "Market") -> "Callable[[Reading], Iterator[DayboxError]]":
     """The question whether the budget covers one hour at this market's price."""
-    from stacks.price import affordable_minutes
+    from stacks.price import check_budget
 
     def ask(reading: "Reading") -> "Iterator[DayboxError]":
         values = reading.values
-        if not (values["plan"] and values["budget_usd"]):
-            return
-        price = market.price(values["plan"], values["region"] or "")
-        if affordable_minutes(values["budget_usd"], price.usd_per_hour) <= 0:
-            yield ConfigError(
-                f"stacks/{reading.stack}/budgetUsd: ${values['budget_usd']:.2f} does not cover one hour at "
-                f"${price.usd_per_hour:.2f} ({price.source})",
-                hint="raise it, or take a cheaper plan",
-            )
+        if values["plan"]:
+            check_budget(reading.stack, values["budget_usd"], market.price(values["plan"], values["region"] or ""))
+        yield from ()
 
     return ask
-
-
-def market_source(market: "Market") -> str:
-    """What stands beside a price that was read."""
-    return f"{market.host} {market.read_at:%Y-%m-%d}"
 
 
 def port(reading: "Reading") -> "Iterator[DayboxError]":
@@ -147,16 +134,11 @@ def port_of(stack: str) -> int | None:
     return int(text) if text.isdecimal() else None
 
 
-def fit_of(reading: "Reading") -> "Fit | None":
-    """How the stack's model fits its plan; None if that cannot be said."""
-    return reading.fit()
-
-
 def row(reading: "Reading", market: "Market", faults: list[DayboxError]) -> dict[str, Any]:
     """The stack for programs."""
     from playbooks.fit import Answer
 
-    found = fit_of(reading)
+    found = reading.fit
     values = reading.values
     answer = Answer(values["model"], values["plan"], found, (), market, values["region"] or "") if found else None
     sized = answer.row() if answer else {}
@@ -169,7 +151,7 @@ def show(reading: "Reading", market: "Market") -> None:
     from playbooks import fit_view
     from playbooks.offers import dollars, footer
 
-    out, found = console(), fit_of(reading)
+    out, found = console(), reading.fit
     if found:
         plan, region = reading.values["plan"], reading.values.get("region") or ""
         price = market.price(plan, region)

@@ -25,7 +25,7 @@ def show_table(out: "Console", columns: Sequence[Column], rows: Iterable[Sequenc
     from rich.table import Table
     from rich.text import Text
 
-    if not out.is_terminal:
+    if not out.file.isatty():  # not `is_terminal`, which FORCE_COLOR makes true of a pipe, too
         out.width = PIPE_WIDTH
     shown = [index for index, column in enumerate(columns) if out.width >= WIDE or not column.spare]
     table = Table(box=None, pad_edge=False)

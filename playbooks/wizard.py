@@ -25,6 +25,7 @@ NAME = re.compile(r"[a-z0-9](?:[a-z0-9]|-(?!-)){0,35}[a-z0-9]")
 class Wizard:
     """Whom to ask and what there is to choose from. raw: what the stack's file says already, with the defaults."""
 
+    stack: str
     ask: bool
     cloud: "Cloud"
     market: "Market"
@@ -41,7 +42,7 @@ class Wizard:
         from stacks.settings import Reading
 
         asked = {"model": model.name, "plan": plan.name, "context": str(context), "cloud": self.cloud.name}
-        return Reading("new", self.raw | asked).fit()
+        return Reading(self.stack, self.raw | asked).fit
 
 
 def check_name(text: str) -> None:
@@ -65,9 +66,11 @@ def the_model(wizard: Wizard, purpose: str, model: str) -> "Model":
 
     if not model and purpose:
         model = PURPOSES[purpose].model
-    said = wizard.raw.get("model", "")
-    usual = said if said in {row.name for row in MODELS} else MODELS[0].name
-    return row_named("--model", MODELS, model or choose("which model?", model_choices(), usual, ask=wizard.ask))
+    said, names = wizard.raw.get("model", ""), {row.name for row in MODELS}
+    if not wizard.ask or model:
+        return row_named("--model", MODELS, model or said)  # also one that the catalog has no more: it is named
+    usual = said if said in names else MODELS[0].name
+    return row_named("--model", MODELS, choose("which model?", model_choices(), usual, ask=True))
 
 
 def the_context(wizard: Wizard, model: "Model", purpose: str, context: str) -> str:
@@ -106,16 +109,16 @@ def the_plan(wizard: Wizard, model: "Model", context: int, name: str) -> "Plan":
 def the_region(wizard: Wizard, plan: "Plan", region: str) -> str:
     """As named, else as asked; the usual one is the nearest that lists the plan as available."""
     check_region(region, wizard.market)
-    if region:
-        return region
+    said = wizard.raw.get("region", "")
+    if region or (said and not wizard.ask):
+        return region or said  # stock is advisory: no reason to move a stack that nobody moves
     choices = region_choices(wizard.cloud, plan, wizard.market)
     if not choices:
         known = wizard.market.read_at is not None
         fact = f"none lists {plan.name} as available" if known else f"stock is not known: {wizard.market.why}"
         raise UsageError(f"--region: {fact}", hint="name one, as --region us-ord")
     values = [one.value for one in choices]
-    usual = wizard.raw.get("region", "") if wizard.raw.get("region", "") in values else values[0]
-    return choose("where?", choices, usual, ask=wizard.ask)
+    return choose("where?", choices, said if said in values else values[0], ask=wizard.ask)
 
 
 def the_limits(wizard: Wizard, idle: str, lifetime: str, budget: str) -> dict[str, str | None]:

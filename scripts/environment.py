@@ -75,7 +75,8 @@ def make_login_key(stack: str) -> None:
 
 def shipped_stacks() -> list[str]:
     """The stacks this checkout has a file for."""
-    return sorted(path.name.split(".")[1] for path in (ROOT / "stacks").glob("Pulumi.*.yaml"))
+    names = (path.name for path in (ROOT / "stacks").glob("Pulumi.*.yaml"))
+    return sorted(name.removeprefix("Pulumi.").removesuffix(".yaml") for name in names)
 
 
 def init(stack: str, environment: Mapping[str, str]) -> None:

@@ -69,7 +69,10 @@ def in_full(usd: float) -> str:
 def compare(cloud: str) -> tuple[list[Difference], Market]:
     """What differs, and where it was read. Raises CloudError if the API does not answer."""
     row = named(CLOUDS, cloud)
-    found = market(api_url(row, ""), refresh=True)
+    try:
+        found = market(api_url(row, ""), refresh=True)
+    except ValueError as error:  # the local cloud does not run
+        raise CloudError(f"--cloud: {error.args[0]}", hint=error.args[1]) from None
     if found.why or found.read_at is None:
         raise CloudError(found.why, hint="is the network up? the catalog is as it was")
     return differences([plan for plan in PLANS if plan.device in row.devices], found), found
@@ -81,11 +84,13 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--write", action="store_true", help="put the prices into stacks/catalog.py")
     parser.add_argument("--cloud", default="linode", choices=[cloud.name for cloud in CLOUDS])
     options = parser.parse_args(words)
+    if options.write and not named(CLOUDS, options.cloud).far:
+        parser.error(f"--write: the prices of {options.cloud} are the catalog's own")
     try:
         changes, found = compare(options.cloud)
-    except (DayboxError, ValueError) as error:
-        print(f"refresh_catalog: {error.line() if isinstance(error, DayboxError) else error}", file=sys.stderr)
-        return error.exit_code if isinstance(error, DayboxError) else 3
+    except DayboxError as error:
+        print(f"refresh_catalog: {error.line()}", file=sys.stderr)
+        return error.exit_code
     print(f"catalog of {PRICES_READ} against {found.host}: {len(changes)} differ")
     print("\n".join(change.line() for change in changes))
     if options.write:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from stacks.errors import ConfigError
+from stacks.models import BF16
 from stacks.settings import Settings
 from stacks.stages import GRAPH, GRAPH_UNITS, Stage, unit
 from templates import program, render
@@ -18,7 +19,6 @@ HOME = "/opt/daybox"
 UNITS = "/etc/systemd/system"
 BRIDGE = "daybox0"
 HUB = "https://huggingface.co"
-BF16_CAPABILITY = 80  # below it vLLM refuses bfloat16, which most models ask for
 LOOK_SECONDS = 20  # of the watchdog; an armed box outlives no hard limit by more than 3 minutes
 # Source: Linode's API reference, `metadata.user_data`: "about 16kb encoded".
 USER_DATA_LIMIT = 16_384
@@ -168,7 +168,7 @@ def gpu_words(settings: Settings) -> list[str]:
         f"--tensor-parallel-size={settings.tp}",
         f"--gpu-memory-utilization={settings.gpu_memory_utilization}",
         *([f"--kv-cache-dtype={settings.kv_cache_dtype}"] if settings.kv_cache_dtype != "auto" else []),
-        *(["--dtype=half"] if settings.plan.capability < BF16_CAPABILITY else []),
+        *(["--dtype=half"] if settings.plan.capability < BF16.capability else []),
     ]
 
 

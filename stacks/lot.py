@@ -13,8 +13,8 @@ from stacks.errors import CloudError, ConfigError
 from stacks.keys import check_login_key, first_host_key, owner_id
 from stacks.lease import ISO_TIME, Lease, current_lease, held_ids
 from stacks.ledger import Entry
-from stacks.market import Market, market
-from stacks.price import Price, affordable_minutes, price_of
+from stacks.market import market
+from stacks.price import Price, affordable_minutes, check_budget, price_of
 from stacks.settings import Settings
 from stacks.values import nearest
 
@@ -41,7 +41,6 @@ class Lot:
 def lot_of(settings: Settings) -> Lot:
     """Everything `up` must know before it creates anything. Raises DayboxError, having changed nothing."""
     check_login_key(settings.ssh_public_key)
-    check_region(settings, market(settings.api_url))
     owner, bundle = owner_id(), bundle_for(settings)
     account = Account(settings.api_url, deploy_token(settings.cloud.token))
     profile = account.profile()
@@ -50,6 +49,8 @@ def lot_of(settings: Settings) -> Lot:
     held = still_there(account, held_ids(export(settings.stack)), listed)
     lease = current_lease(settings.stack, owner, listed, held, profile.now)
     known = ledger.read(lease.id)
+    if known is None:
+        check_region(settings, account)
     first_key = first_host_key(settings.stack, fresh=known is None)
     data = as_base64(user_data(bundle, *first_key))
     price = agreed_price(settings, known) or price_of(settings, account, profile.now)
@@ -58,13 +59,11 @@ def lot_of(settings: Settings) -> Lot:
     return Lot(settings, lease, entry, ends, mint_token, bundle, first_host_key=first_key[1], user_data=data)
 
 
-def check_region(settings: Settings, found: Market) -> None:
-    """Raises ConfigError, naming the nearest, for a region that the cloud does not have; without a list all will do."""
-    if found.regions and settings.region not in found.regions:
-        raise ConfigError(
-            f"stacks/{settings.stack}/region: {settings.region!r} is no region",
-            hint=nearest(settings.region, list(found.regions)),
-        )
+def check_region(settings: Settings, account: Account) -> None:
+    """Raises ConfigError, naming the nearest, for a region that the cloud does not have."""
+    if account.get(f"/regions/{settings.region}") is None:
+        hint = nearest(settings.region, list(market(settings.api_url).regions) or ["see fab plans"])
+        raise ConfigError(f"stacks/{settings.stack}/region: {settings.region!r} is no region", hint=hint)
 
 
 def agreed_price(settings: Settings, known: Entry | None) -> Price | None:
@@ -88,12 +87,7 @@ def hard_end(settings: Settings, lease: Lease, price: Price, now: datetime) -> d
     Raises ConfigError if the budget covers no hour, or if that moment has passed: no token can be made for it.
     """
     affordable = affordable_minutes(settings.budget_usd, price.usd_per_hour)
-    if affordable <= 0:
-        raise ConfigError(
-            f"stacks/{settings.stack}/budgetUsd: ${settings.budget_usd:.2f} does not cover one hour "
-            f"of {settings.plan.name} at ${price.usd_per_hour:.2f} ({price.source})",
-            hint="raise the budget or take a cheaper plan",
-        )
+    check_budget(settings.stack, settings.budget_usd, price)
     ends = lease.start + timedelta(minutes=min(settings.max_lifetime_minutes, affordable))
     if ends <= now:
         raise ConfigError(

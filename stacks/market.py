@@ -16,6 +16,7 @@ from stacks.catalog import Plan
 from stacks.errors import CloudError
 from stacks.places import cache_dir
 from stacks.price import Price, catalog_price, hourly, known_usd
+from stacks.values import nearest
 
 FRESH_SECONDS = 3600  # prices move a few times a year; stock is advisory anyway
 TIMEOUT_SECONDS = 10
@@ -60,11 +61,19 @@ class Market:
         """Regions that list it as available; None if that is not known."""
         return self.stock.get(plan.name, []) if self.read_at else None
 
+    def no_region(self, region: str) -> tuple[str, str] | None:
+        """Fact and hint if the cloud has no such region; without a list all will do."""
+        if not region or not self.regions or region in self.regions:
+            return None
+        return f"{region!r} is no region", nearest(region, list(self.regions))
+
     def age(self, now: datetime) -> str:
         """How old it is, in words."""
         if self.read_at is None:
             return "never read"
         minutes = (now - self.read_at).total_seconds() / 60
+        if minutes < -1:
+            return "dated in the future"
         return "read just now" if minutes < 1 else f"read {spelled(minutes)} ago"
 
 
@@ -135,6 +144,8 @@ def rows(api_url: str, path: str) -> list[dict[str, Any]]:
     while page <= pages:
         body = page_of(api_url, path, page)
         found, pages, page = found + body["data"], body["pages"], page + 1
+        if not body["data"] or len(found) >= body["results"]:  # whatever `pages` says: there is no more
+            break
     if not found or len(found) != body["results"]:
         raise unlike(api_url, f"gave {len(found)} of {body['results']} rows of {path}")
     return found

@@ -9,9 +9,11 @@ from urllib.parse import urlsplit
 
 from stacks.account import Account
 from stacks.catalog import Plan
+from stacks.errors import ConfigError
 from stacks.settings import Settings
 
-DELETION_MINUTES = 5  # an armed box outlives no limit by more than 3
+OVERRUN_MINUTES = 3  # an armed box outlives no hard limit by more; it may begin one more hour
+DELETION_MINUTES = OVERRUN_MINUTES + 2  # so much before its last hour ends a box with a budget is deleted
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,16 @@ def billed_hours(lived_seconds: float) -> int:
 def billed_usd(lived_seconds: float, usd_per_hour: float | None) -> float | None:
     """USD that a life of `lived_seconds` costs; None if the price is not known."""
     return None if usd_per_hour is None else round(billed_hours(lived_seconds) * usd_per_hour, 2)
+
+
+def check_budget(stack: str, budget_usd: float | None, price: Price) -> None:
+    """Raises ConfigError if a budget does not cover even one hour."""
+    if affordable_minutes(budget_usd, price.usd_per_hour) <= 0:
+        raise ConfigError(
+            f"stacks/{stack}/budgetUsd: ${budget_usd:.2f} does not cover one hour at ${price.usd_per_hour:.2f} "
+            f"({price.source})",
+            hint="raise the budget or take a cheaper plan",
+        )
 
 
 def affordable_minutes(budget_usd: float | None, usd_per_hour: float) -> float:

@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from stacks.price import billed_hours, billed_usd
+from stacks.price import OVERRUN_MINUTES, billed_hours, billed_usd
 from stacks.sizing import Fit
 
 if TYPE_CHECKING:
     from stacks.lot import Lot
-
-OVERRUN_SECONDS = 180  # an armed box outlives no hard limit by more; it may begin one more hour
 
 
 def quote(lot: "Lot") -> str:
@@ -28,7 +26,7 @@ def most(lot: "Lot") -> str:
     """The longest it can cost; a box that may not delete itself has no end of its own."""
     if not lot.settings.self_destruct:
         return "without end: selfDestruct is false"
-    seconds = (lot.ends - lot.lease.start).total_seconds() + OVERRUN_SECONDS
+    seconds = (lot.ends - lot.lease.start).total_seconds() + OVERRUN_MINUTES * 60
     usd = billed_usd(seconds, lot.entry.usd_per_hour)
     return f"at most ${usd:.2f} in {billed_hours(seconds)} begun hours, until {lot.ends:%Y-%m-%d %H:%M} UTC"
 
@@ -45,6 +43,6 @@ def fit_words(fit: Fit) -> str:
 def go_there(stack: str, regions: Sequence[str]) -> str:
     """The line that takes the stack to the first of the regions that have its plan."""
     if not regions:
-        return "no region lists it: take another plan, see `fab plans`"
+        return "no other region lists it: take another plan, see `fab plans`"
     more = f" (also {', '.join(regions[1:])})" if regions[1:] else ""
     return f"pulumi config set -s {stack} daybox:region {regions[0]}{more}"

@@ -37,6 +37,7 @@ KEYS = (
     *("selfDestruct", "force", "port", "url", "boxToken"),
 )
 OPTIONAL_KEYS = ("boxToken",)  # a secret has no default in Pulumi.yaml
+MOST_BATCHED_TOKENS = 8192  # what vLLM itself takes on the largest cards (engine/arg_utils.py)
 BOX_SIDE = "198.51.100.1"  # how a box of the local cloud reaches what is 127.0.0.1 here; see scripts/cloud/link.py
 
 
@@ -44,7 +45,7 @@ BOX_SIDE = "198.51.100.1"  # how a box of the local cloud reaches what is 127.0.
 class Settings:
     """What one stack asks for. Minutes, USD and tokens as their names say; urls without a trailing slash.
 
-    tp: cards that share the model. vllm_args: more words for vLLM, checked.
+    tp: cards that share the model. vllm_args: more words for vLLM, checked. fit: how the model fits the plan.
     """
 
     stack: str
@@ -59,6 +60,7 @@ class Settings:
     max_num_batched_tokens: int
     gpu_memory_utilization: float
     vllm_args: tuple[str, ...]
+    fit: Fit
     ssh_from: tuple[str, ...]
     ssh_public_key: Path
     idle_minutes: float
@@ -85,20 +87,6 @@ class Settings:
         return named(catalog.DEVICES, self.plan.device)
 
     @property
-    def fit(self) -> Fit:
-        """How its model fits its plan."""
-        return sizing.fit(
-            self.model,
-            self.plan,
-            self.context,
-            tp=self.tp,
-            kv_dtype=self.kv_cache_dtype,
-            memory_share=self.gpu_memory_utilization,
-            sequences=self.max_num_seqs,
-            batched_tokens=self.max_num_batched_tokens,
-        )
-
-    @property
     def served_name(self) -> str:
         """The name clients ask for: without a slash, and none that litellm knows."""
         return f"daybox-{self.model.name}"
@@ -115,12 +103,16 @@ class Settings:
 
 
 class Reading:
-    """Reads key after key and collects the faults; `values` has what could be read, by the names of Settings."""
+    """Reads key after key and collects the faults; `values` has what could be read, by the names of Settings.
+
+    fit: how the model fits the plan; None if a setting that decides it could not be read.
+    """
 
     def __init__(self, stack: str, raw: Mapping[str, str]) -> None:
         self.stack, self.raw = stack, raw
         self.faults: list[ConfigError] = []
         self.values: dict[str, Any] = {}
+        self.fit: Fit | None = None
         self._unknown_keys()
         self._box()
         self._vllm()
@@ -176,33 +168,43 @@ class Reading:
         """What model and plan decide together: cards, sequences, and whether it fits; `force` overrules the last."""
         force = self.read("force", yes_or_no)
         del self.values["force"]
-        model, plan, context = (self.values.get(name) for name in ("model", "plan", "context"))
-        if not (model and plan):
-            return
-        self.values["tp"] = self.values["tp"] or sizing.most_cards(model, plan)
-        device = sizing.device_of(plan)
-        self.values["max_num_seqs"] = self.values["max_num_seqs"] or device.sequences
-        self.values["max_num_batched_tokens"] = self.values["max_num_batched_tokens"] or device.batched_tokens
-        found = None if force else self.fit()
-        for reason in found.reasons if found else ():
-            self.fault("model", reason, f"see what does: fab fit {model.name} --context {context}")
+        model, plan = self.values["model"], self.values["plan"]
+        self.fit = self.values["fit"] = self._sized(model, plan) if model and plan else None
+        if self.fit and not force:
+            for reason in self.fit.reasons:
+                self.fault("model", reason, f"see what does: fab fit {model.name} --context {self.fit.context}")
 
-    def fit(self) -> Fit | None:
+    def _sized(self, model: Model, plan: Plan) -> Fit | None:
         """How the model fits the plan; None if a setting that decides it could not be read."""
-        names = ("model", "plan", "context", "tp", "kv_cache_dtype", "gpu_memory_utilization")
-        model, plan, context, tp, kv_dtype, memory_share = (self.values.get(name) for name in names)
-        if not (model and plan and context and tp and kv_dtype and memory_share):
+        values, device = self.values, sizing.device_of(plan)
+        values["tp"] = values["tp"] or sizing.most_cards(model, plan)
+        values["max_num_seqs"] = values["max_num_seqs"] or device.sequences
+        values["max_num_batched_tokens"] = values["max_num_batched_tokens"] or device.batched_tokens
+        self._steps(model)
+        if not (values["context"] and values["kv_cache_dtype"] and values["gpu_memory_utilization"]):
             return None
         return sizing.fit(
             model,
             plan,
-            context,
-            tp=tp,
-            kv_dtype=kv_dtype,
-            memory_share=memory_share,
-            sequences=self.values["max_num_seqs"] or 1,
-            batched_tokens=self.values["max_num_batched_tokens"],
+            values["context"],
+            tp=values["tp"],
+            kv_dtype=values["kv_cache_dtype"],
+            memory_share=values["gpu_memory_utilization"],
+            sequences=values["max_num_seqs"],
+            batched_tokens=values["max_num_batched_tokens"],
         )
+
+    def _steps(self, model: Model) -> None:
+        """What vLLM would refuse at its start, or spoil while it serves."""
+        sequences, tokens = self.values["max_num_seqs"], self.values["max_num_batched_tokens"]
+        if tokens < sequences:
+            self.fault("maxNumBatchedTokens", f"{tokens} are fewer than the {sequences} of maxNumSeqs", "raise it")
+        if tokens > MOST_BATCHED_TOKENS:
+            fact = f"{tokens} are more than {MOST_BATCHED_TOKENS}, whose memory nobody measured"
+            self.fault("maxNumBatchedTokens", fact, "lower it")
+        drafts = any(word.startswith("--speculative-config") for word in self.values["vllm_args"] or ())
+        if drafts and not model.family.ngram:
+            self.fault("vllmArgs", f"drafts corrupt what {model.name} writes", "leave --speculative-config out")
 
     def read(self, key: str, parse: Callable[[str], T], *, name: str = "") -> T | None:
         """`parse` of the key's text, kept in `values`; None if it raises ValueError(fact, hint), which is a fault."""

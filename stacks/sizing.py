@@ -1,18 +1,17 @@
 """Does a model fit a plan? Arithmetic alone: weights + KV cache + overhead, in GiB on each card."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from stacks import attention
 from stacks.attention import Cache, Full, Recurrent
 from stacks.catalog import DEVICES, MEMORY_SHARE, Device, Model, Plan
+from stacks.models import FP8
 
 # What a card holds beside weights and cache: activations, CUDA graphs, the CUDA context. Source: an A40 with
 # Qwen3-Coder-30B (fleet-p0, vLLM 0.29): 46068 MiB x 0.92 - 17.94 GiB of weights - 21.78 GiB of cache.
 OVERHEAD_GIB = 1.67
 CPU_OVERHEAD_GIB = 1.0  # the local box: API and engine processes without weights and cache
 KV_BYTES = {"auto": 2, "fp8": 1}  # bytes of one cached number; auto: as the model computes, 16 bits
-FP8_CAPABILITY = 89
 CONCURRENT_BATCHES = 2  # vLLM schedules one batch of tokens while the other computes (config/vllm.py)
 
 
@@ -125,9 +124,9 @@ def misfits(model: Model, plan: Plan, tp: int, kv_dtype: str) -> list[str]:
             f"{model.name} is {model.quantization.name}, which needs compute capability {needed / 10:.1f}; "
             f"the {plan.card} of {plan.name} has {plan.capability / 10:.1f}"
         )
-    if kv_dtype == "fp8" and plan.capability < FP8_CAPABILITY:
+    if kv_dtype == "fp8" and plan.capability < FP8.capability:
         reasons.append(
-            f"a cache in fp8 needs compute capability {FP8_CAPABILITY / 10:.1f}, "
+            f"a cache in fp8 needs compute capability {FP8.capability / 10:.1f}, "
             f"the {plan.card} of {plan.name} has {plan.capability / 10:.1f}"
         )
     if tp > plan.gpus:
@@ -184,9 +183,3 @@ def choices(model: Model, plan: Plan) -> str:
 def device_of(plan: Plan) -> Device:
     """What vLLM computes on with this plan."""
     return next(device for device in DEVICES if device.name == plan.device)
-
-
-def fitting(model: Model, plans: Iterable[Plan], context: int, kv_dtype: str = "auto") -> list[Fit]:
-    """The plans on which it fits, in the order given."""
-    fits = (fit(model, plan, context, kv_dtype=kv_dtype) for plan in plans)
-    return [one for one in fits if one.fits]

@@ -18,7 +18,8 @@ SECRET = Secret("[secret]")
 
 def stack_names() -> list[str]:
     """The stacks this checkout has a file for."""
-    return sorted(path.name.split(".")[1] for path in (ROOT / "stacks").glob("Pulumi.*.yaml"))
+    names = (path.name for path in (ROOT / "stacks").glob("Pulumi.*.yaml"))
+    return sorted(name.removeprefix("Pulumi.").removesuffix(".yaml") for name in names)
 
 
 def path_of(stack: str) -> Path:

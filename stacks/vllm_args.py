@@ -89,6 +89,8 @@ SEALED = by_flag(
         (SIZED, "--mamba-block-size --mamba-cache-dtype --mamba-cache-mode --mamba-ssm-cache-dtype"),
         (SIZED, "--enable-mamba-shared-prefix-checkpoint --disable-hybrid-kv-cache-manager"),
         (SIZED, "--decode-context-parallel-size --device-ids"),
+        (SIZED, "--spec-method --spec-tokens --disable-sliding-window --kv-cache-dtype-skip-layers"),
+        (SIZED, "--no-enable-chunked-prefill --disable-chunked-prefill"),  # then no context is longer than a batch
         (SIZED, "--cpu-offload-gb --cpu-offload-params --kv-offloading-size"),
         ("is a secret, which no setting is", "--hf-token"),
     )

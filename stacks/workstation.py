@@ -21,8 +21,8 @@ from stacks.settings import Settings
 from stacks.watchdog import ArmInputs, Watchdog
 
 TOKEN_SCOPES = "linodes:read_write"
-# NOTE: a changed template, or a second laptop's key, must never replace a running box; arming sets the tags.
 REFUSED = "[403]"  # the API's word for no capacity; its text is not certain, and scopes were asked for before
+# NOTE: a changed template, or a second laptop's key, must never replace a running box; arming sets the tags.
 KEEP = ["metadatas", "tags", "authorizedKeys"]
 
 
@@ -31,17 +31,23 @@ def no_capacity(settings: Settings) -> ErrorHook:
 
     def on_error(args: ErrorHookArgs) -> bool:
         if args.failed_operation == "create" and any(REFUSED in error for error in args.errors):
-            elsewhere = [region for region in listed(settings) if region != settings.region]
             fact = f"stacks/{settings.stack}/region: {settings.region} gave no {settings.plan.name}, it says 403"
-            pulumi.log.error(f"{fact}; {go_there(settings.stack, elsewhere)}")
+            pulumi.log.error(f"{fact}; unless its own words are about something else: {elsewhere(settings)}")
         return False  # to ask again would be to wait for somebody else's box
 
     return ErrorHook("no-capacity", on_error)
 
 
-def listed(settings: Settings) -> list[str]:
-    """Regions that list the stack's plan as available now."""
-    return market(settings.api_url, refresh=True).in_stock(settings.plan) or []
+def elsewhere(settings: Settings) -> str:
+    """Where else the plan is listed, and the line that goes there. Never raises: the API's own words would be lost."""
+    try:
+        found = market(settings.api_url, refresh=True)
+        regions = found.in_stock(settings.plan)
+    except Exception as error:
+        return f"where else it is to be had is not known: {error!r}"
+    if regions is None or found.why:
+        return f"where else it is to be had is not known: {found.why}"
+    return go_there(settings.stack, [region for region in regions if region != settings.region])
 
 
 class Workstation(pulumi.ComponentResource):

@@ -1,5 +1,6 @@
 """For all tests: a terminal's signals, whatever started pytest; and nothing that one test leaves for the next."""
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,12 @@ import pytest
 # Started in the background (`nohup … &`), pytest would ignore Ctrl-C, and so would every program that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+# What people and their CI have set: a terminal's width and colours, stacks and tokens of theirs, proxies.
+SURROUNDINGS = ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
+for name in [*os.environ]:
+    if name in SURROUNDINGS or name.startswith(("LINODE_", "PULUMI_", "HF_", "TRANSFORMERS_")):
+        del os.environ[name]
+os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,6 @@
 """The settings of the stacks that come with the repository, as Pulumi would hand them over."""
 
+import subprocess
 from pathlib import Path
 
 import yaml
@@ -7,7 +8,10 @@ import yaml
 from stacks.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
-STACKS = sorted(path.name.split(".")[1] for path in (ROOT / "stacks").glob("Pulumi.*.yaml"))
+# Those that git tracks: `fab new` puts files of its user's beside them.
+LISTING = ["git", "ls-files", "stacks/Pulumi.*.yaml"]
+TRACKED = subprocess.run(LISTING, cwd=ROOT, capture_output=True, text=True, check=True)
+STACKS = sorted(Path(line).name.split(".")[1] for line in TRACKED.stdout.splitlines())
 
 
 def raw_of(stack: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ from stacks.vllm_flags import FLAGS, SHORT
 
 TAKEN = (
     "--enable-prefix-caching --stream-interval 4",
-    "--stream_interval=4 --no-enable-chunked-prefill --seed -1",
+    "--stream_interval=4 --no-enable-prefix-caching --seed -1",
     "--cudagraph-capture-sizes 1 2 4 --stream-interval=2",
     "--compilation-config.mode 3 --compilation_config.pass_config.fuse_norm_quant=true",
     '--speculative-config \'{"method": "ngram", "num_speculative_tokens": 4, "prompt_lookup_max": 4}\'',

@@ -13,7 +13,7 @@ from invoke.exceptions import Exit
 from playbooks.fit import fit
 from playbooks.fit_view import WIDTH, arithmetic, bar
 from stacks import stack_file
-from stacks.catalog import MODELS, PLANS
+from stacks.catalog import MODELS, PLANS, PRICES_READ
 from stacks.sizing import fit as fit_of
 from stacks.values import named, own_port
 from tests.cloud import TOKEN, Cloud, start_cloud
@@ -62,7 +62,7 @@ def test_json_has_every_figure_and_its_source(capsys: pytest.CaptureFixture[str]
     row = told(capsys, "qwen3-coder-30b")
     assert set(KEYS) <= set(row)
     assert (row["plan"], row["tp"], row["context"], row["fits"]) == ("g2-gpu-rtx4000a2-s", 2, 32_768, True)
-    assert row["price_source"] == "daybox catalog 2026-07-18: not read"
+    assert row["price_source"] == f"daybox catalog {PRICES_READ}: not read"
 
 
 def test_without_refresh_nobody_is_asked(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ from invoke.exceptions import Exit
 from playbooks import offers
 from playbooks.models import models
 from playbooks.plans import plans
-from stacks.catalog import MODELS
+from stacks.catalog import MODELS, PRICES_READ
 from tests.cloud import Cloud, start_cloud
 from tests.shipped import ROOT
 
@@ -75,6 +75,13 @@ def test_memory_is_that_of_all_cards_together(capsys: pytest.CaptureFixture[str]
     }
 
 
+@pytest.mark.parametrize(
+    ("gb", "plan"), [("96", "g1-gpu-rtx6000-4"), ("72", "g1-gpu-rtx6000-3"), ("24", "g1-gpu-rtx6000-1")]
+)
+def test_a_plan_is_found_by_the_memory_it_is_sold_with(capsys: pytest.CaptureFixture[str], gb: str, plan: str) -> None:
+    assert plan in [row["plan"] for row in shown(capsys, min_vram=gb)]
+
+
 def test_people_see_where_a_plan_is_listed_and_how_old_that_is(capsys: pytest.CaptureFixture[str]) -> None:
     plans(Context(), cloud="local")
     said = capsys.readouterr().out
@@ -94,7 +101,7 @@ def test_an_api_that_is_down_leaves_the_catalog_marked_as_such(
     cloud.fault("server-error", path="/linode/types", times=None)
     plans(Context(), cloud="local")
     said = capsys.readouterr().out
-    assert "* as daybox's catalog has it, 2026-07-18 and 2026-09-30: no price was read" in said
+    assert f"* as daybox's catalog has it, {PRICES_READ} and 2026-09-30: no price was read" in said
     assert "answers /linode/types with 500; --refresh asks for them" in said
 
 
@@ -103,7 +110,7 @@ def test_bad_words_are_refused_with_the_nearest_right_ones() -> None:
     assert refused(plans, cloud="local", region="us-orf").startswith(
         "--region: 'us-orf' is no region; choose from: us-ord"
     )
-    assert refused(plans, cloud="local", min_vram="500") == "--min-vram: no plan has 500 GiB; the largest has 96"
+    assert refused(plans, cloud="local", min_vram="500") == "--min-vram: no plan has 500 GB; the largest has 96"
     assert refused(models, cloud="local", plan="g2-a2").startswith("--plan: 'g2-a2' is not in the catalog")
     assert refused(models, cloud="local", context="32k").startswith("--context: '32k' is not a number; ")
     assert refused(plans, cloud="local", min_vram="-1").startswith("--min-vram: '-1' is not above zero; ")
@@ -136,11 +143,13 @@ def test_the_smallest_model_fits_the_pretend_plan_with_what_it_was_made_for(
 def test_a_price_that_nobody_read_has_a_star_among_models_too(capsys: pytest.CaptureFixture[str]) -> None:
     models(Context(), cloud="linode", plan="g2-gpu-rtx4000a1-s")
     said = capsys.readouterr().out
-    assert "0.52 *" in said and "* as daybox's catalog has it, 2026-07-18: no price was read" in said
+    assert "0.52 *" in said and f"* as daybox's catalog has it, {PRICES_READ}: no price was read" in said
 
 
 def test_the_cloud_meant_is_that_of_the_stack_one_is_in(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PULUMI_STACK", "local")
+    assert offers.cloud_meant(None)[1] == cloud.url
+    monkeypatch.setenv("PULUMI_STACK", "organization/daybox/local")
     assert offers.cloud_meant(None)[1] == cloud.url
     monkeypatch.setenv("PULUMI_STACK", "coder-30b")
     assert offers.cloud_meant(None)[1] == "https://api.linode.com"

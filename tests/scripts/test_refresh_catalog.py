@@ -88,7 +88,8 @@ def test_nothing_is_written_unless_asked_for(
     monkeypatch.setattr(refresh_catalog, "differences", dearer)
     assert main(["--cloud", "local"]) == 1
     assert catalog.read_text() == CATALOG
-    assert main(["--cloud", "local", "--write"]) == 0
+    monkeypatch.setattr(refresh_catalog, "api_url", lambda *_: cloud.url)  # as if it were Linode's
+    assert main(["--write"]) == 0
     assert "usd_per_hour=1.25" in catalog.read_text()
     assert "g2-gpu-rtx4000a2-s                    $1.05 -> $1.25" in capsys.readouterr().out
 
@@ -97,6 +98,22 @@ def test_an_api_that_does_not_answer_leaves_the_catalog_and_fails(
     cloud: Cloud, catalog: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cloud.fault("server-error", path="/linode/types", times=None)
-    assert main(["--cloud", "local", "--write"]) == 4
+    assert main(["--cloud", "local"]) == 4
     assert "answers /linode/types with 500" in capsys.readouterr().err
     assert catalog.read_text() == CATALOG
+
+
+def test_the_pretend_prices_are_never_written(catalog: Path) -> None:
+    with pytest.raises(SystemExit):
+        main(["--cloud", "local", "--write"])
+    assert catalog.read_text() == CATALOG
+
+
+def test_a_local_cloud_that_does_not_run_is_said_with_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
+    assert main(["--cloud", "local"]) == 4
+    assert capsys.readouterr().err == (
+        "refresh_catalog: --cloud: the local cloud is not running; start it: source scripts/env local\n"
+    )

@@ -7,7 +7,7 @@ import pytest
 
 from stacks import families
 from stacks.attention import Full, Recurrent
-from stacks.catalog import CLOUDS, DEVICES, MODELS, PLANS, PRICES_READ, Model, Plan
+from stacks.catalog import CLOUDS, DEVICES, MODELS, PLANS, Model, Plan
 from stacks.families import Family
 from stacks.models import QUANTIZATIONS
 from stacks.sizing import fit
@@ -44,7 +44,7 @@ def test_at_least_25_models_are_known() -> None:
 
 @pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.name)
 def test_every_plan_has_a_dated_price_memory_and_a_device(plan: Plan) -> None:
-    assert plan.usd_per_hour > 0 and plan.gpu_gib > 0 and DATED.fullmatch(PRICES_READ)
+    assert plan.usd_per_hour > 0 and plan.gpu_gib > 0 and DATED.fullmatch(plan.price_read)
     assert named(DEVICES, plan.device).gpu == bool(plan.gpus)
 
 
@@ -120,4 +120,4 @@ def test_every_shipped_stacks_model_fits_its_plan(stack: str) -> None:
 
 def test_the_stacks_that_are_shipped_are_those_promised() -> None:
     promised = {"coder-7b", "coder-14b", "gpt-oss-20b", "coder-30b", "coder-27b", "coder-32b", "local"}
-    assert set(STACKS) == promised
+    assert promised == set(STACKS)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from stacks import market as market_module
-from stacks.catalog import PLANS
+from stacks.catalog import PLANS, PRICES_READ
 from stacks.errors import CloudError
 from stacks.market import FRESH_SECONDS, Market, keep, kept_file, market, read, read_kept, spelled
 from stacks.values import named
@@ -86,6 +86,18 @@ def test_what_is_old_is_asked_for_again_unless_nobody_may_be_asked(api: OddApi) 
     assert market(api.url).age(datetime.now(UTC)) == "read just now"
 
 
+def test_pages_without_end_are_not_followed(api: OddApi) -> None:
+    body = {"data": TYPES, "page": 1, "pages": 10**9, "results": len(TYPES)}
+    api.answers["/v4/linode/types"] = (200, json.dumps(body).encode())
+    assert read(api.url).price(TWO).usd_per_hour == 1.05
+    assert sum("linode/types" in path for path in api.requests) == 1
+
+
+def test_a_list_of_tomorrow_is_said_to_be_one() -> None:
+    now = datetime.now(UTC)
+    assert Market("x", now + timedelta(hours=2)).age(now) == "dated in the future"
+
+
 def test_a_clock_that_was_set_back_makes_nothing_fresh(api: OddApi) -> None:
     market(api.url)
     aged(api, -7200)
@@ -99,7 +111,7 @@ def test_a_price_of_zero_is_the_catalogs_and_labelled_so(api: OddApi, price: Any
     api.answers["/v4/linode/types"] = (200, [TYPES[0] | {"price": price}])
     shown = market(api.url).price(TWO)
     assert shown.usd_per_hour == TWO.usd_per_hour
-    assert shown.source.startswith("daybox catalog 2026-07-18: ") and shown.source.endswith("gave none")
+    assert shown.source.startswith(f"daybox catalog {PRICES_READ}: ") and shown.source.endswith("gave none")
 
 
 ANSWERS = [
@@ -139,7 +151,7 @@ def test_then_what_was_kept_is_shown_with_its_age_and_the_reason(
 
 def test_where_nobody_answers_the_catalogs_prices_are_shown_as_such() -> None:
     found = market("http://127.0.0.1:9")
-    assert found.price(TWO).source == "daybox catalog 2026-07-18: not read"
+    assert found.price(TWO).source == f"daybox catalog {PRICES_READ}: not read"
     assert found.in_stock(TWO) is None and found.sells(TWO) is None
     assert "127.0.0.1:9: does not answer" in found.why and "ConnectionError" in found.why
 

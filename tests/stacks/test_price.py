@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from stacks.catalog import PLANS
+from stacks.catalog import PLANS, PRICES_READ
 from stacks.price import affordable_minutes, billed_hours, billed_usd, catalog_price, hourly
 
 
@@ -61,4 +61,4 @@ def test_the_price_is_the_hourly_one_of_the_region_and_zero_is_unknown(
 
 
 def test_a_price_that_is_remembered_says_so_and_when_it_was_read() -> None:
-    assert catalog_price(PLANS[0], "not read").source == "daybox catalog 2026-07-18: not read"
+    assert catalog_price(PLANS[0], "not read").source == f"daybox catalog {PRICES_READ}: not read"

@@ -50,4 +50,4 @@ def test_a_model_that_was_forced_is_said_not_to_fit(tmp_path: Path) -> None:
 def test_the_way_to_another_region_can_be_typed() -> None:
     assert go_there("mine", ["us-sea", "fr-par"]) == "pulumi config set -s mine daybox:region us-sea (also fr-par)"
     assert go_there("mine", ["us-sea"]) == "pulumi config set -s mine daybox:region us-sea"
-    assert go_there("mine", []) == "no region lists it: take another plan, see `fab plans`"
+    assert go_there("mine", []) == "no other region lists it: take another plan, see `fab plans`"

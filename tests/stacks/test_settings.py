@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from playbooks.models import USUAL_CONTEXT
 from stacks.bundle import vllm_words
 from stacks.errors import ConfigError
 from stacks.settings import KEYS, OPTIONAL_KEYS, Reading, Settings
@@ -154,6 +155,8 @@ def test_cards_and_sequences_that_nobody_named_are_chosen(raw: dict[str, str]) -
         ("vllmArgs", "--host=0.0.0.0", "stacks/coder-32b/vllmArgs: --host"),
         ("vllmArgs", "--max-model-len 9", "daybox:context"),
         ("vllmArgs", "--max-num-batched-tokens 9", "daybox:maxNumBatchedTokens"),
+        ("maxNumBatchedTokens", "4", "stacks/coder-32b/maxNumBatchedTokens: 4 are fewer than the 8 of maxNumSeqs"),
+        ("maxNumBatchedTokens", "9000", "9000 are more than 8192, whose memory nobody measured; lower it"),
         ("port", "70000", "stacks/coder-32b/port: '70000' is no port; write a number up to 65535"),
         ("sshPublicKey", "~no-such-user/x.pub", "'~no-such-user/x.pub' is in nobody's home; write the whole path"),
         ("maxLifetimeMinutes", "9999999h", "'9999999h' is more than 31 days; rent by the day"),
@@ -179,6 +182,17 @@ def test_more_tokens_in_one_step_are_told_to_vllm_and_sized(raw: dict[str, str])
     settings = Settings.from_config("coder-32b", more)
     assert "--max-num-batched-tokens=8192" in vllm_words(settings)
     assert settings.fit.kv_gib > usual.fit.kv_gib
+
+
+def test_drafts_where_they_corrupt_are_refused(raw: dict[str, str]) -> None:
+    drafts = raw | {"vllmArgs": "--speculative-config.method ngram"}
+    assert Settings.from_config("coder-32b", drafts).vllm_args
+    said = faults(drafts | {"model": "qwen3.8-27b"})
+    assert "stacks/coder-32b/vllmArgs: drafts corrupt what qwen3.8-27b writes" in said
+
+
+def test_the_usual_context_is_that_of_pulumi_yaml() -> None:
+    assert defaults()["context"] == str(USUAL_CONTEXT)
 
 
 def test_a_secret_can_be_anything_and_is_not_checked(raw: dict[str, str]) -> None:

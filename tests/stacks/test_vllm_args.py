@@ -176,7 +176,7 @@ def test_a_key_that_opens_the_seal_is_refused_however_deep_it_is_in_json(text: s
     [
         "--attention-backend https://example.net",
         '--override-generation-config \'{"a": ["s3:\\/\\/bucket"]}\'',
-        "--spec-method trust_remote_code",
+        "--attention-backend trust_remote_code",
         "--default-chat-template-kwargs.a trust-remote-code",
         '--default-chat-template-kwargs \'{"a": "trust_remote_code=1"}\'',
     ],
@@ -243,6 +243,9 @@ def fitting(flag: str) -> str:
         "--dtype=float32",
         "--quantization awq",
         "--disable-hybrid-kv-cache-manager",
+        "--spec-method mtp --spec-tokens 3",
+        "--no-enable-chunked-prefill",
+        "--disable-sliding-window",
         "--mamba_ssm_cache_dtype=float32",
     ],
 )
