@@ -4,11 +4,13 @@ import json
 import os
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stacks.box import Box
 from stacks.errors import ConfigError, UsageError
-from stacks.settings import Settings
+
+if TYPE_CHECKING:
+    from stacks.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "daybox:"
@@ -87,6 +89,8 @@ def raw_settings(stack: str) -> dict[str, str]:
     return {key.removeprefix(PREFIX): row.get("value", "") for key, row in rows.items() if key.startswith(PREFIX)}
 
 
-def find_settings(stack: str) -> Settings:
+def find_settings(stack: str) -> "Settings":
     """The settings of `stack`. Raises ConfigError with every fault."""
+    from stacks.settings import Settings  # 30 ms, with all that it checks against: not for every command
+
     return Settings.from_config(stack, raw_settings(stack))

@@ -5,10 +5,12 @@ import ipaddress
 import re
 import zlib
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from stacks.catalog import Cloud
 from stacks.places import local_url
+
+if TYPE_CHECKING:
+    from stacks.catalog import Cloud
 
 T = TypeVar("T")
 
@@ -136,7 +138,7 @@ def own_port(stack: str) -> int:
     return FIRST_PORT + zlib.crc32(stack.encode()) % PORTS
 
 
-def api_url(cloud: Cloud, text: str) -> str:
+def api_url(cloud: "Cloud", text: str) -> str:
     """The API's address: the one set, else the cloud's own, else what the local cloud wrote down when it started."""
     if text and not (text.startswith("https://") or IN_CLEAR.fullmatch(text)):
         raise ValueError(f"{text!r} would carry the token in clear", "write https://…, or http://127.0.0.1:PORT")
