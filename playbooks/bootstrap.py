@@ -13,7 +13,7 @@ from invoke.context import Context
 
 from playbooks import converge, stage_table
 from playbooks.boxes import STACK_HELP, find_box, find_settings
-from playbooks.command import command, console
+from playbooks.command import command, console, print_line
 from playbooks.follow import Seen, follow
 from playbooks.progress import display, say
 from playbooks.report import Report, is_silence, patiently, read_report
@@ -194,5 +194,5 @@ def finish(box: Box, rows: Sequence[Row], *, repeated: bool = False) -> None:
     if not out.is_terminal:
         out.width = PIPE_WIDTH
     out.print(stage_table.table(rows))
-    out.print(stage_table.summary(rows), markup=False, soft_wrap=True)
+    print_line(out, stage_table.summary(rows))
     stage_table.keep(box, rows)

@@ -62,6 +62,11 @@ def console(*, stderr: bool = False) -> "Console":
     return Console(stderr=stderr, highlight=False)
 
 
+def print_line(out: "Console", text: str) -> None:
+    """A line that is no markup, however long: it may hold what somebody else wrote."""
+    out.print(text, markup=False, soft_wrap=True)
+
+
 @contextmanager
 def busy(word: str) -> Iterator[None]:
     """Say on a terminal's stderr what is waited for, as long as it lasts; elsewhere nothing."""

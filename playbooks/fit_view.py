@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from playbooks.command import console
+from playbooks.command import console, print_line
 from playbooks.offers import dollars, footer
 
 if TYPE_CHECKING:
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from playbooks.fit import Answer
     from stacks.catalog import Plan
+    from stacks.price import Price
     from stacks.sizing import Fit
 
 WIDTH = 60  # characters of the bar
@@ -22,29 +23,24 @@ def show(found: "Answer") -> None:
 
     out, model = console(), found.model
     size = f", {model.billions:g} billion parameters" if model.billions else ""
-    say(out, f"{model.name}: {model.hub_id}, {model.quantization.name}{size}, {model.family.licence}")
+    print_line(out, f"{model.name}: {model.hub_id}, {model.quantization.name}{size}, {model.family.licence}")
     show_plan(out, found.plan, found.fit)
     if model not in MODELS:
-        say(out, "not in the catalog: to rent a box for it, add a row to stacks/models.py")
+        print_line(out, "not in the catalog: to rent a box for it, add a row to stacks/models.py")
     for line in money(found):
-        say(out, line)
-    say(out, footer(found.market))
+        print_line(out, line)
+    print_line(out, footer(found.market))
 
 
 def show_plan(out: "Console", plan: "Plan", fit: "Fit") -> None:
     """The card and the arithmetic."""
     from rich.text import Text
 
-    say(out, f"{plan.name}: {cards(plan, fit)}")
+    print_line(out, f"{plan.name}: {cards(plan, fit)}")
     out.print(Text.assemble("  ", *bar(fit, plan)))
     for line in arithmetic(plan, fit):
-        say(out, f"  {line}")
+        print_line(out, f"  {line}")
     out.print(Text(f"  {verdict(fit)}", style="bold green" if fit.fits else "bold red"), soft_wrap=True)
-
-
-def say(out: "Console", line: str) -> None:
-    """A line that is no markup."""
-    out.print(line, markup=False, soft_wrap=True)
 
 
 def cards(plan: "Plan", fit: "Fit") -> str:
@@ -99,15 +95,16 @@ def verdict(fit: "Fit") -> str:
 
 def money(found: "Answer") -> list[str]:
     """The price of this plan, the cheapest plan that fits, and the next one up."""
-    price = found.market.price(found.plan)
-    lines = [f"{found.plan.name}: {dollars(price)} ({price.source})"]
-    if found.fitting:
-        first, *more = found.fitting
-        lines.append(
-            f"cheapest that fits: {priced(found, first)}"
-            + "".join(f"; next: {priced(found, more[0])}" for _ in more[:1])
-        )
-    return lines
+    words = [
+        f"{kind}: {priced(found, plan)}"
+        for kind, plan in zip(("cheapest that fits", "next"), found.fitting, strict=False)
+    ]
+    return [price_line(found.plan, found.market.price(found.plan)), *(["; ".join(words)] if words else [])]
+
+
+def price_line(plan: "Plan", price: "Price") -> str:
+    """What a plan costs, and who says so."""
+    return f"{plan.name}: {dollars(price)} ({price.source})"
 
 
 def priced(found: "Answer", plan: "Plan") -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
 
-from playbooks.command import command, console, print_json
+from playbooks.command import command, console, print_json, print_line
 from playbooks.offers import (
     MARKET_HELP,
     by_price,
@@ -124,7 +124,7 @@ def show(fitting: list[Offer], all_offers: list[Offer], market: "Market") -> Non
     if others := len(all_offers) - len(fitting):
         out.print(f"{others} more do not fit: --json says why")
     for note in notes([one.plan for one in fitting], market):
-        out.print(note, markup=False, soft_wrap=True)
+        print_line(out, note)
 
 
 def cells(one: Offer, market: "Market") -> tuple[str, ...]:

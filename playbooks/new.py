@@ -25,7 +25,7 @@ from playbooks.wizard import (
     the_region,
 )
 from stacks import stack_file
-from stacks.errors import ConfigError, UsageError
+from stacks.errors import ConfigError, UsageError, all_of
 from stacks.values import Secret, positive_whole
 
 USUAL_NAME = "my-coder"
@@ -127,8 +127,7 @@ def save(stack: str, settings: Mapping[str, str | None], wizard: Wizard, *, fres
     reading = Reading(stack, wizard.raw | {key: value or "" for key, value in settings.items()})
     later = tuple(f"stacks/{stack}/{key}:" for key in ("sshFrom", "sshPublicKey"))
     if faults := [fault for fault in reading.faults if not fault.fact.startswith(later)]:
-        *others, last = faults
-        raise ConfigError("\n".join([*(fault.line() for fault in others), last.fact]), hint=last.hint)
+        raise all_of(faults)
     fit = fit_words(reading.fit) if reading.fit else ""
     changes = {key: value for key, value in settings.items() if (value or "") != wizard.raw.get(key, "")}
     wanted = {key: settings[key] for key in settings if key in changes or (fresh and key in ALWAYS)}

@@ -58,7 +58,7 @@ def plan_named(name: str, cloud: "Cloud") -> "Plan":
     from stacks.catalog import PLANS
 
     plan = row_named("--plan", PLANS, name)
-    if plan.device not in cloud.devices:
+    if not cloud.has(plan):
         raise UsageError(f"--plan: {cloud.name} has no {name}", hint=f"see fab plans --cloud {cloud.name}")
     return plan
 
@@ -82,8 +82,7 @@ def plans_of(cloud: "Cloud", market: "Market") -> "list[Plan]":
     """The plans that this cloud sells, as far as is known; those on request are on no public list."""
     from stacks.catalog import PLANS
 
-    own = [plan for plan in PLANS if plan.device in cloud.devices]
-    return [plan for plan in own if plan.gated or market.sells(plan) is not False]
+    return [plan for plan in PLANS if cloud.has(plan) and (plan.gated or market.sells(plan) is not False)]
 
 
 def by_price(plans: "Sequence[Plan]", market: "Market", region: str = "") -> "list[Plan]":

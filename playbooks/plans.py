@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
 
-from playbooks.command import command, console, print_json
+from playbooks.command import command, console, print_json, print_line
 from playbooks.offers import (
     MARKET_HELP,
     by_price,
@@ -56,7 +56,6 @@ def plans(
 
     Example: fab plans --region us-ord --min-vram 40
     """
-
     least = number("min-vram", min_vram, positive)
     meant, url = cloud_meant(cloud)
     market = market_of(url, refresh=refresh)
@@ -105,9 +104,9 @@ def show(plans: "list[Plan]", market: "Market", region: str) -> None:
     out = console()
     show_table(out, COLUMNS, [cells(plan, market, region) for plan in plans])
     for note in notes(plans, market, region):
-        out.print(note, markup=False, soft_wrap=True)
+        print_line(out, note)
     if strange := sorted(set(market.gpu_plans) - {plan.name for plan in PLANS}):
-        out.print(f"also on the list, unknown to daybox: {', '.join(strange)}", markup=False, soft_wrap=True)
+        print_line(out, f"also on the list, unknown to daybox: {', '.join(strange)}")
 
 
 def cells(plan: "Plan", market: "Market", region: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from playbooks import stage_table
-from playbooks.command import console
+from playbooks.command import console, print_line
 from playbooks.follow import Seen
 from playbooks.stages import Row, first_start, fold
 
@@ -39,7 +39,7 @@ class Lines:
         for row in changed(rows, self._shown):
             line = stage_table.change(row, first_start(rows))
             if line not in self._printed:  # after a reboot a stage that had been done is done again
-                self._out.print(line, markup=False, soft_wrap=True)
+                print_line(self._out, line)
                 self._printed.add(line)
         self._shown = {row.stage: row.state for row in rows}
 
@@ -85,4 +85,4 @@ def display() -> Iterator[Display]:
 
 def say(text: str) -> None:
     """A line for people, on stderr; no markup: it may come from the box."""
-    console(stderr=True).print(text, markup=False, soft_wrap=True)
+    print_line(console(stderr=True), text)

@@ -1,15 +1,15 @@
 """Everything that is wrong with a stack before it is rented: its file, its fit, its region, key, token and port."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from playbooks.command import console, print_json
+from playbooks.command import console, print_json, print_line
 from playbooks.offers import market_of
 from playbooks.port import check_port
 from playbooks.tunnel_files import living_pid, tunnel_dir
 from stacks import stack_file
 from stacks.account import Account, deploy_token
-from stacks.errors import CloudError, ConfigError, DayboxError
+from stacks.errors import CloudError, ConfigError, DayboxError, all_of
 from stacks.keys import check_login_key
 from stacks.quote import go_there
 from stacks.values import own_port
@@ -17,6 +17,9 @@ from stacks.values import own_port
 if TYPE_CHECKING:
     from stacks.market import Market
     from stacks.settings import Reading
+
+    # What it finds wrong: faults that it gives, or one that it raises.
+    Question = Callable[[Reading, Market], Iterable[DayboxError] | None]
 
 
 def check(stack: str, *, refresh: bool, json: bool) -> None:
@@ -27,22 +30,21 @@ def check(stack: str, *, refresh: bool, json: bool) -> None:
     reading = Reading(stack, raw)
     faults: list[DayboxError] = [*of_file, *reading.faults]
     market = market_meant(reading, refresh=refresh)
-    questions = (login_key, token, offer(market), budget(market), port)
-    faults += [fault for ask in questions for fault in asked(ask, reading)]
+    for ask in QUESTIONS:
+        faults += asked(ask, reading, market)
     if json:
         print_json(row(reading, market, faults))
     else:
         show(reading, market)
     if faults:
-        *others, last = faults
-        raise ConfigError("\n".join([*(fault.line() for fault in others), last.fact]), hint=last.hint)
+        raise all_of(faults)
 
 
-def asked(question: "Callable[[Reading], Iterator[DayboxError]]", reading: "Reading") -> list[DayboxError]:
+def asked(question: "Question", reading: "Reading", market: "Market") -> list[DayboxError]:
     """The faults that a question finds; one that it raises is one of them."""
     found: list[DayboxError] = []
     try:
-        found.extend(question(reading))
+        found.extend(question(reading, market) or ())
     except DayboxError as error:
         found.append(error)
     return found
@@ -56,14 +58,13 @@ def market_meant(reading: "Reading", *, refresh: bool) -> "Market":
     return market_of(url, refresh=refresh) if url else Market("the cloud", why="its address is not known")
 
 
-def login_key(reading: "Reading") -> "Iterator[DayboxError]":
+def login_key(reading: "Reading", _market: "Market") -> None:
     """Whether the login key can sign."""
     if public := reading.values.get("ssh_public_key"):
         check_login_key(public)
-    yield from ()
 
 
-def token(reading: "Reading") -> "Iterator[DayboxError]":
+def token(reading: "Reading", _market: "Market") -> None:
     """Whether the token is accepted and has the scopes that `up` needs, as the API itself says."""
     from stacks.lot import may_mint
 
@@ -71,46 +72,37 @@ def token(reading: "Reading") -> "Iterator[DayboxError]":
     if values.get("cloud") and values.get("api_url"):
         profile = Account(values["api_url"], deploy_token(values["cloud"].token)).profile()
         may_mint(bool(values.get("self_destruct")), values.get("box_token", ""), profile.scopes)
-    yield from ()
 
 
-def offer(market: "Market") -> "Callable[[Reading], Iterator[DayboxError]]":
-    """The question whether the region has the plan, and the plan a price, in this market."""
-
-    def ask(reading: "Reading") -> "Iterator[DayboxError]":
-        stack, plan, region = reading.stack, reading.values.get("plan"), reading.values.get("region")
-        if market.read_at is None:
-            yield CloudError(market.why or f"{market.host}: was never asked", hint="prices and stock are not known")
-            return
-        if fault := market.no_region(region or ""):
-            yield ConfigError(f"stacks/{stack}/region: {fault[0]}", hint=fault[1])
-        elif region and plan and region not in (market.in_stock(plan) or []):
-            yield ConfigError(
-                f"stacks/{stack}/region: {region} does not list {plan.name} as available (which is advisory)",
-                hint=go_there(stack, market.in_stock(plan) or []),
-            )
-        if plan and market.usd_read(plan.name, region or "") is None:
-            yield ConfigError(
-                f"stacks/{stack}/plan: {market.host} gives no price for {plan.name}", hint="see `fab plans --refresh`"
-            )
-
-    return ask
+def offer(reading: "Reading", market: "Market") -> "Iterator[DayboxError]":
+    """Whether the region has the plan, and the plan a price."""
+    stack, plan, region = reading.stack, reading.values.get("plan"), reading.values.get("region")
+    if market.read_at is None:
+        yield CloudError(market.why or f"{market.host}: was never asked", hint="prices and stock are not known")
+        return
+    if fault := market.no_region(region or ""):
+        yield ConfigError(f"stacks/{stack}/region: {fault[0]}", hint=fault[1])
+    elif region and plan and region not in (market.in_stock(plan) or []):
+        yield ConfigError(
+            f"stacks/{stack}/region: {region} does not list {plan.name} as available (which is advisory)",
+            hint=go_there(stack, market.in_stock(plan) or []),
+        )
+    if plan and market.usd_read(plan.name, region or "") is None:
+        yield ConfigError(
+            f"stacks/{stack}/plan: {market.host} gives no price for {plan.name}", hint="see `fab plans --refresh`"
+        )
 
 
-def budget(market: "Market") -> "Callable[[Reading], Iterator[DayboxError]]":
-    """The question whether the budget covers one hour at this market's price."""
+def budget(reading: "Reading", market: "Market") -> None:
+    """Whether the budget covers one hour."""
     from stacks.price import check_budget
 
-    def ask(reading: "Reading") -> "Iterator[DayboxError]":
-        values = reading.values
-        if values["plan"]:
-            check_budget(reading.stack, values["budget_usd"], market.price(values["plan"], values["region"] or ""))
-        yield from ()
-
-    return ask
+    values = reading.values
+    if values["plan"]:
+        check_budget(reading.stack, values["budget_usd"], market.price(values["plan"], values["region"] or ""))
 
 
-def port(reading: "Reading") -> "Iterator[DayboxError]":
+def port(reading: "Reading", _market: "Market") -> "Iterator[DayboxError]":
     """Whether another stack, or another program of this laptop, has its port."""
     mine = reading.values.get("port")
     if not mine:
@@ -123,6 +115,9 @@ def port(reading: "Reading") -> "Iterator[DayboxError]":
             )
     if not living_pid(tunnel_dir(reading.stack)):
         check_port(reading.stack, mine)
+
+
+QUESTIONS: "tuple[Question, ...]" = (login_key, token, offer, budget, port)
 
 
 def port_of(stack: str) -> int | None:
@@ -149,16 +144,15 @@ def row(reading: "Reading", market: "Market", faults: list[DayboxError]) -> dict
 def show(reading: "Reading", market: "Market") -> None:
     """How it fits, for people; the faults follow as the error."""
     from playbooks import fit_view
-    from playbooks.offers import dollars, footer
+    from playbooks.offers import footer
 
     out, found = console(), reading.fit
     if found:
         plan, region = reading.values["plan"], reading.values.get("region") or ""
-        price = market.price(plan, region)
-        fit_view.say(out, f"stack {reading.stack}: {found.model} with {found.context} tokens")
+        print_line(out, f"stack {reading.stack}: {found.model} with {found.context} tokens")
         if found.model == reading.stack:
             hub_id = reading.values["model"].hub_id
-            fit_view.say(out, f"{found.model} is a stack and a model; the model alone: fab fit {hub_id}")
+            print_line(out, f"{found.model} is a stack and a model; the model alone: fab fit {hub_id}")
         fit_view.show_plan(out, plan, found)
-        fit_view.say(out, f"{plan.name}: {dollars(price)} ({price.source})")
-    fit_view.say(out, footer(market))
+        print_line(out, fit_view.price_line(plan, market.price(plan, region)))
+    print_line(out, footer(market))

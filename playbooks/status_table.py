@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from playbooks.command import print_line
 from playbooks.table import PIPE_WIDTH
 from stacks.lease import ISO_TIME
 
@@ -79,7 +80,7 @@ def show(rows: Sequence[Mapping[str, Any]], now: datetime, out: "Console") -> No
         table.add_row(*texts)
     out.print(table)
     if sources := {row["price"]["source"] for row in rows} - {None}:
-        out.print(f"prices: {', '.join(sorted(sources))}", markup=False, soft_wrap=True)
+        print_line(out, f"prices: {', '.join(sorted(sources))}")
     for row in rows:
         if row["word"]:
-            out.print(f"{row['stack']}: {row['word']}", markup=False, soft_wrap=True)
+            print_line(out, f"{row['stack']}: {row['word']}")

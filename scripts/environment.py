@@ -20,6 +20,7 @@ from scripts.installer import paths
 from stacks.errors import ConfigError, DayboxError, UsageError
 from stacks.keys import make_key
 from stacks.places import cloud_dir, owner_file, private_folder, stack_dir, state_dir, write_private
+from stacks.stack_file import path_of, stack_names
 
 ROOT = Path(__file__).resolve().parent.parent
 STAND_IN = ROOT / "scripts/cloud/provider/bin"
@@ -73,19 +74,13 @@ def make_login_key(stack: str) -> None:
         make_key(private, f"daybox-{stack}")
 
 
-def shipped_stacks() -> list[str]:
-    """The stacks this checkout has a file for."""
-    names = (path.name for path in (ROOT / "stacks").glob("Pulumi.*.yaml"))
-    return sorted(name.removeprefix("Pulumi.").removesuffix(".yaml") for name in names)
-
-
 def init(stack: str, environment: Mapping[str, str]) -> None:
     """`pulumi stack init` unless the backend has it; then the stack's file carries the salt of our passphrase.
 
     Pulumi writes the salt of its secrets into the stack's file. A fresh checkout has none, and one of another state's
     passphrase would stop Pulumi with "incorrect passphrase", so ours is kept beside the keys and put back.
     """
-    file, kept = ROOT / f"stacks/Pulumi.{stack}.yaml", stack_dir(stack) / "salt"
+    file, kept = path_of(stack), stack_dir(stack) / "salt"
     known = (state_dir() / f"pulumi/.pulumi/stacks/daybox/{stack}.json").is_file()
     text = file.read_text()
     salt = (kept.read_text() if kept.is_file() else salt_of(text)) if known else ""
@@ -172,10 +167,10 @@ def say(word: str) -> None:
 def main() -> int:
     """Print the shell lines; exit status of the error otherwise."""
     parser = argparse.ArgumentParser(prog="source scripts/env", description="Make this shell ready for daybox.")
-    parser.add_argument("stack", nargs="?", help=f"one of: {', '.join(shipped_stacks())}")
+    parser.add_argument("stack", nargs="?", help=f"one of: {', '.join(stack_names())}")
     stack = parser.parse_args().stack
     try:
-        stacks = shipped_stacks()
+        stacks = stack_names()
         if stack and stack not in stacks:
             raise UsageError(f"stacks/{stack}: there is no such stack", hint=f"choose from: {', '.join(stacks)}")
         ready(stack, print_lines=True)
@@ -193,7 +188,7 @@ def ready(stack: str | None, *, print_lines: bool = False) -> dict[str, str]:
     for name in unset:
         say(f"{name} is unset: it would override daybox's own")
     environment = {name: value for name, value in os.environ.items() if name not in unset} | values
-    for name in [stack] if stack else shipped_stacks():
+    for name in [stack] if stack else stack_names():
         make_login_key(name)
         init(name, environment)
     if stack == "local":

@@ -75,7 +75,7 @@ def compare(cloud: str) -> tuple[list[Difference], Market]:
         raise CloudError(f"--cloud: {error.args[0]}", hint=error.args[1]) from None
     if found.why or found.read_at is None:
         raise CloudError(found.why, hint="is the network up? the catalog is as it was")
-    return differences([plan for plan in PLANS if plan.device in row.devices], found), found
+    return differences([plan for plan in PLANS if row.has(plan)], found), found
 
 
 def main(words: Sequence[str] | None = None) -> int:

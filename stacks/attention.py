@@ -4,6 +4,7 @@ Source: vLLM 0.33, v1/kv_cache_interface.py, v1/core/kv_cache_planning.py, platf
 same); `tests/e2e/test_sizing.py` asks vLLM itself.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from functools import cache as remembered
 
@@ -24,16 +25,18 @@ class Cache:
 
 
 @dataclass(frozen=True)
-class Full:
-    """Layers that keep keys and values of every token; heads are replicated where there are more cards than heads."""
+class Growing(ABC):
+    """Layers that keep something of every token."""
 
     layers: int
-    kv_heads: int
-    head_dim: int
 
+    @abstractmethod
     def token_bytes(self, cache: Cache) -> int:
         """What one layer keeps of one token."""
-        return 2 * max(1, self.kv_heads // cache.tp) * self.head_dim * cache.value_bytes
+
+    @abstractmethod
+    def divides(self, tp: int) -> bool:
+        """Whether `tp` cards can share it."""
 
     def page_bytes(self, cache: Cache) -> int:
         """One layer's share of a block."""
@@ -42,6 +45,18 @@ class Full:
     def blocks(self, context: int, cache: Cache) -> int:
         """Blocks that one sequence of `context` tokens holds in each layer."""
         return -(-context // cache.block_tokens)
+
+
+@dataclass(frozen=True)
+class Full(Growing):
+    """Layers that keep keys and values of every token; heads are replicated where there are more cards than heads."""
+
+    kv_heads: int
+    head_dim: int
+
+    def token_bytes(self, cache: Cache) -> int:
+        """What one layer keeps of one token."""
+        return 2 * max(1, self.kv_heads // cache.tp) * self.head_dim * cache.value_bytes
 
     def divides(self, tp: int) -> bool:
         """Whether `tp` cards can share the heads."""
@@ -60,23 +75,14 @@ class Sliding(Full):
 
 
 @dataclass(frozen=True)
-class Latent:
+class Latent(Growing):
     """Layers that keep one compressed vector of every token (MLA): each card has all of it."""
 
-    layers: int
     width: int
 
     def token_bytes(self, cache: Cache) -> int:
         """What one layer keeps of one token."""
         return self.width * cache.value_bytes
-
-    def page_bytes(self, cache: Cache) -> int:
-        """One layer's share of a block."""
-        return self.token_bytes(cache) * cache.block_tokens
-
-    def blocks(self, context: int, cache: Cache) -> int:
-        """Blocks that one sequence of `context` tokens holds in each layer."""
-        return -(-context // cache.block_tokens)
 
     def divides(self, tp: int) -> bool:
         """Nothing is shared, so any number of cards will do."""

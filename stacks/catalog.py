@@ -26,6 +26,10 @@ class Cloud:
     devices: tuple[str, ...]
     far: bool
 
+    def has(self, plan: "Plan") -> bool:
+        """Whether it may sell the plan at all."""
+        return plan.device in self.devices
+
 
 @dataclass(frozen=True)
 class Device:

@@ -1,5 +1,7 @@
 """Every error a user may meet: a path, a fact, a way out, and the exit status of its kind."""
 
+from collections.abc import Sequence
+
 
 class DayboxError(Exception):
     """What went wrong (`fact`, which begins with its path) and what to do next (`hint`)."""
@@ -26,6 +28,12 @@ class ConfigError(DayboxError):
     """A stack's settings, or a file of this laptop, are not as they must be."""
 
     exit_code = 3
+
+
+def all_of(faults: Sequence[DayboxError]) -> ConfigError:
+    """Every fault of one thing as one error, one a line. faults: at least one."""
+    *others, last = faults
+    return ConfigError("\n".join([*(fault.line() for fault in others), last.fact]), hint=last.hint)
 
 
 class CloudError(DayboxError):

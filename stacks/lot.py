@@ -86,8 +86,8 @@ def hard_end(settings: Settings, lease: Lease, price: Price, now: datetime) -> d
 
     Raises ConfigError if the budget covers no hour, or if that moment has passed: no token can be made for it.
     """
-    affordable = affordable_minutes(settings.budget_usd, price.usd_per_hour)
     check_budget(settings.stack, settings.budget_usd, price)
+    affordable = affordable_minutes(settings.budget_usd, price.usd_per_hour)
     ends = lease.start + timedelta(minutes=min(settings.max_lifetime_minutes, affordable))
     if ends <= now:
         raise ConfigError(

@@ -6,6 +6,7 @@ No token is needed. Stock is advisory: only the create call decides, and it was 
 import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 
 from stacks.catalog import Plan
 from stacks.errors import CloudError
-from stacks.places import cache_dir
+from stacks.places import cache_dir, write_private
 from stacks.price import Price, catalog_price, hourly, known_usd
 from stacks.values import nearest
 
@@ -191,14 +192,9 @@ def kept_file(api_url: str) -> Path:
 
 def keep(api_url: str, found: Market) -> Market:
     """Write it down, at once or not at all; returns it. A cache that cannot be written is no reason to stop."""
-    file = kept_file(api_url)
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        draft = file.with_suffix(".new")
-        draft.write_text(json.dumps(asdict(found) | {"read_at": found.read_at and found.read_at.timestamp()}))
-        draft.replace(file)
-    except OSError:
-        pass
+    with suppress(OSError):
+        text = json.dumps(asdict(found) | {"read_at": found.read_at and found.read_at.timestamp()})
+        write_private(kept_file(api_url), text)
     return found
 
 

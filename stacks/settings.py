@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from stacks import catalog, sizing, vllm_args
 from stacks.catalog import Cloud, Device, Model, Plan
-from stacks.errors import ConfigError
+from stacks.errors import ConfigError, all_of
 from stacks.places import stack_dir
 from stacks.sizing import Fit
 from stacks.values import (
@@ -84,7 +84,7 @@ class Settings:
     @property
     def device(self) -> Device:
         """What vLLM computes on with this plan."""
-        return named(catalog.DEVICES, self.plan.device)
+        return sizing.device_of(self.plan)
 
     @property
     def served_name(self) -> str:
@@ -122,8 +122,7 @@ class Reading:
     def settings(self) -> Settings:
         """The settings. Raises ConfigError with every fault, one a line."""
         if self.faults:
-            *others, last = self.faults
-            raise ConfigError("\n".join([*(fault.line() for fault in others), last.fact]), hint=last.hint)
+            raise all_of(self.faults)
         return Settings(stack=self.stack, **self.values)
 
     def _unknown_keys(self) -> None:
@@ -144,7 +143,7 @@ class Reading:
 
     def _same_cloud(self) -> None:
         cloud, plan = self.values["cloud"], self.values["plan"]
-        if cloud and plan and plan.device not in cloud.devices:
+        if cloud and plan and not cloud.has(plan):
             self.fault("plan", f"{cloud.name} has no {plan.name}", f"see fab plans --cloud {cloud.name}")
 
     def _vllm(self) -> None:

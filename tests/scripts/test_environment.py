@@ -4,7 +4,8 @@ import subprocess
 
 import pytest
 
-from scripts.environment import prepended, salt_of, salted, shell_lines, shipped_stacks
+from scripts.environment import prepended, salt_of, salted, shell_lines
+from stacks.stack_file import stack_names
 from tests.shipped import STACKS
 
 FILE = "config:\n  daybox:plan: x\n"
@@ -40,4 +41,4 @@ def test_the_salt_is_found_again(text: str) -> None:
 
 
 def test_every_stack_file_is_a_shipped_stack() -> None:
-    assert set(STACKS) <= set(shipped_stacks())
+    assert set(STACKS) <= set(stack_names())
