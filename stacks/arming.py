@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from stacks import courier
 from stacks.bundle import File, watchdog_files
@@ -24,32 +24,43 @@ ARM_SECONDS = float(
 RETRY_SECONDS = 1
 # They lie here until they are proved: a token that does not work must not take the place of one that does.
 LIMITS_FILE, TOKEN_FILE = "/etc/daybox/new/watchdog.json", "/etc/daybox/new/token"
+NOTICES_FILE = "/etc/daybox/new/notices.json"
 ACTIVATE = "cd /etc/daybox && if [ -d new ]; then mv -f new/* . && rmdir new; fi"
-START = "systemctl daemon-reload && systemctl enable --now --quiet daybox-watchdog.timer"
+# Where the kernel is not the box's own, as on the local cloud, it takes no settings: nothing depends on it.
+START = (
+    "systemctl daemon-reload && systemctl enable --now --quiet daybox-watchdog.timer "
+    "&& { sysctl --quiet --load=/etc/sysctl.d/60-daybox.conf 2>/dev/null || true; }"
+)
 PROVE = "/opt/daybox/bin/watchdog --prove"
 OWN_KEY = "/opt/daybox/bin/own-host-key"
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What the watchdog on the box holds to. Times: seconds since 1970, UTC; api_url: as the box reaches it."""
+    """What the watchdog on the box holds to. Times: seconds since 1970, UTC; api_url: as the box reaches it.
+
+    ends: its hard ends, each a moment and why. hour_seconds: of the hour that is billed as a whole.
+    """
 
     instance_id: int
     api_url: str
+    stack: str
     lease: str
     created_at: float
-    ends_at: float
+    ends: list[list[Any]]
     idle_minutes: float
     ready_minutes: float
     self_destruct: bool
+    hour_seconds: float
 
 
 @dataclass(frozen=True)
 class Arms:
-    """Everything arming brings to one box."""
+    """Everything arming brings to one box. notices: `webhook` or `ntfy` -> where it says that it ends."""
 
     limits: Limits
     token: str = field(repr=False)
+    notices: dict[str, str] = field(default_factory=dict, repr=False)
 
     def files(self) -> list[File]:
         """The watchdog's program and units, its limits, and its token, 0600; an empty one takes an old one away."""
@@ -58,6 +69,7 @@ class Arms:
             *watchdog_files(),
             File(LIMITS_FILE, 0o600, json.dumps(asdict(self.limits), indent=2) + "\n"),
             File(TOKEN_FILE, 0o600, token + "\n"),
+            File(NOTICES_FILE, 0o600, json.dumps(self.notices) + "\n"),
         ]
 
 

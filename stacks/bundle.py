@@ -84,6 +84,8 @@ def watchdog_files() -> tuple[File, ...]:
     """What arming brings in any case: the watchdog, what it needs to speak, and what 16 KB have no room for."""
     return (
         *(own_program(name) for name in ("watchdog", "own-host-key", "stage", "download", "report")),
+        *(own_module(name) for name in ("watchdog_api", "watchdog_rules", "watchdog_words")),
+        File("/etc/sysctl.d/60-daybox.conf", 0o644, written("panic.conf.j2")),
         unit_file("daybox-watchdog.service", "watchdog.service.j2"),
         unit_file("daybox-watchdog.timer", "watchdog.timer.j2", seconds=LOOK_SECONDS),
     )
@@ -92,6 +94,11 @@ def watchdog_files() -> tuple[File, ...]:
 def own_program(name: str) -> File:
     """A program of ours in /opt/daybox/bin."""
     return File(f"{HOME}/bin/{name}", 0o755, program(name))
+
+
+def own_module(name: str) -> File:
+    """What a program of ours imports; beside it, at the import path that it has in this repository."""
+    return File(f"{HOME}/bin/templates/box/{name}.py", 0o644, program(name))
 
 
 def unit_file(name: str, template: str, **context: object) -> File:

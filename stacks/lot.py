@@ -3,18 +3,20 @@
 import json
 import subprocess
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from stacks import ledger
 from stacks.account import NEEDED_SCOPES, TOKEN_SCOPE, Account, Instance, deploy_token
 from stacks.bundle import Bundle, as_base64, bundle_for, user_data
+from stacks.ends import End, hard_ends
 from stacks.errors import CloudError, ConfigError
 from stacks.keys import check_login_key, first_host_key, owner_id
 from stacks.lease import ISO_TIME, Lease, current_lease, held_ids
 from stacks.ledger import Entry
 from stacks.market import market
-from stacks.price import Price, affordable_minutes, check_budget, price_of
+from stacks.month import spent_or_unknown
+from stacks.price import Price, price_of
 from stacks.settings import Settings
 from stacks.values import nearest
 
@@ -23,7 +25,7 @@ EXPORT_SECONDS = 60  # it takes 0.1
 
 @dataclass(frozen=True)
 class Lot:
-    """Settings, the lease with its ledger entry and hard end, and what the box is born with.
+    """Settings, the lease with its ledger entry and hard ends, and what the box is born with.
 
     first_host_key: public; its private half is the one secret in user_data, which is as the API takes it.
     """
@@ -31,11 +33,16 @@ class Lot:
     settings: Settings
     lease: Lease
     entry: Entry
-    ends: datetime
+    hard_ends: tuple[End, ...]
     mint_token: bool
     bundle: Bundle
     first_host_key: str
     user_data: str = field(repr=False)
+
+    @property
+    def ends(self) -> datetime:
+        """The first of its hard ends, UTC."""
+        return self.hard_ends[0].at
 
 
 def lot_of(settings: Settings) -> Lot:
@@ -54,8 +61,9 @@ def lot_of(settings: Settings) -> Lot:
     first_key = first_host_key(settings.stack, fresh=known is None)
     data = as_base64(user_data(bundle, *first_key))
     price = agreed_price(settings, known) or price_of(settings, account, profile.now)
-    ends = hard_end(settings, lease, price, profile.now)
-    entry = entry_for(settings, lease, price, ends, profile.user)
+    ends = hard_ends(settings, lease, price, profile.now)
+    spent = spent_or_unknown(lease, settings.cloud.name, profile.now)
+    entry = replace(entry_for(settings, lease, price, ends[0].at, profile.user), month_spent_usd=spent)
     return Lot(settings, lease, entry, ends, mint_token, bundle, first_host_key=first_key[1], user_data=data)
 
 
@@ -79,22 +87,6 @@ def agreed_price(settings: Settings, known: Entry | None) -> Price | None:
             hint=f"another plan is another lease: pulumi destroy -s {settings.stack}, then pulumi up",
         )
     return Price(known.usd_per_hour, known.price_source)
-
-
-def hard_end(settings: Settings, lease: Lease, price: Price, now: datetime) -> datetime:
-    """When the box dies whatever happens: its lifetime, or the last hour the budget covers.
-
-    Raises ConfigError if the budget covers no hour, or if that moment has passed: no token can be made for it.
-    """
-    check_budget(settings.stack, settings.budget_usd, price)
-    affordable = affordable_minutes(settings.budget_usd, price.usd_per_hour)
-    ends = lease.start + timedelta(minutes=min(settings.max_lifetime_minutes, affordable))
-    if ends <= now:
-        raise ConfigError(
-            f"stacks/{settings.stack}/maxLifetimeMinutes: the box would have ended at {ends:%Y-%m-%d %H:%M} UTC",
-            hint=f"raise it (or budgetUsd), or give the box back: pulumi destroy -s {settings.stack}",
-        )
-    return ends
 
 
 def entry_for(settings: Settings, lease: Lease, price: Price, ends: datetime, user: str) -> Entry:

@@ -18,6 +18,7 @@ from stacks.values import (
     named,
     nearest,
     networks,
+    notice_url,
     one_of,
     own_port,
     port_number,
@@ -33,10 +34,10 @@ T = TypeVar("T")
 KEYS = (
     *("cloud", "plan", "region", "model", "context", "sshFrom", "sshPublicKey"),
     *("tp", "kvCacheDtype", "maxNumSeqs", "maxNumBatchedTokens", "gpuMemoryUtilization", "vllmArgs"),
-    *("idleMinutes", "maxLifetimeMinutes", "readyMinutes", "budgetUsd"),
-    *("selfDestruct", "force", "port", "url", "boxToken"),
+    *("idleMinutes", "maxLifetimeMinutes", "readyMinutes", "budgetUsd", "monthBudgetUsd"),
+    *("selfDestruct", "force", "port", "url", "boxToken", "webhookUrl", "ntfyUrl"),
 )
-OPTIONAL_KEYS = ("boxToken",)  # a secret has no default in Pulumi.yaml
+OPTIONAL_KEYS = ("boxToken", "webhookUrl", "ntfyUrl")  # a secret has no default in Pulumi.yaml
 MOST_BATCHED_TOKENS = 8192  # what vLLM itself takes on the largest cards (engine/arg_utils.py)
 BOX_SIDE = "198.51.100.1"  # how a box of the local cloud reaches what is 127.0.0.1 here; see scripts/cloud/link.py
 
@@ -67,10 +68,13 @@ class Settings:
     max_lifetime_minutes: float
     ready_minutes: float
     budget_usd: float | None
+    month_budget_usd: float | None
     self_destruct: bool
     port: int
     api_url: str
     box_token: str = field(default="", repr=False)
+    webhook_url: str = field(default="", repr=False)
+    ntfy_url: str = field(default="", repr=False)
 
     @classmethod
     def from_config(cls, stack: str, raw: Mapping[str, str]) -> "Settings":
@@ -140,6 +144,8 @@ class Reading:
         cloud = self.values.get("cloud")
         self.read("url", lambda text: api_url(cloud, text) if cloud else text, name="api_url")
         self.values["box_token"] = self.raw.get("boxToken", "")
+        self.read("webhookUrl", notice_url)
+        self.read("ntfyUrl", notice_url)
 
     def _same_cloud(self) -> None:
         cloud, plan = self.values["cloud"], self.values["plan"]
@@ -161,6 +167,7 @@ class Reading:
         self.read("maxLifetimeMinutes", minutes)
         self.read("readyMinutes", minutes)
         self.read("budgetUsd", lambda text: positive(text) if text else None)
+        self.read("monthBudgetUsd", lambda text: positive(text) if text else None)
         self.read("selfDestruct", yes_or_no)
 
     def _fits(self) -> None:

@@ -16,6 +16,7 @@ T = TypeVar("T")
 
 FIRST_PORT, PORTS = 18_000, 1_000  # away from what developers usually run, below Linux's ephemeral ports
 IN_CLEAR = re.compile(r"http://127\.0\.0\.1(:[0-9]+)?/?")  # whole: 127.0.0.1.example.net is somebody's name
+IN_CLEAR_NOTICE = re.compile(r"http://(127\.0\.0\.1|198\.51\.100\.1)(:[0-9]+)?/")  # of the local cloud's boxes
 MINUTES_PER = {"s": 1 / 60, "m": 1, "h": 60, "": 1}
 FEW = 8  # choices that still fit a line
 MOST = 10**9  # no count that a stack asks for is larger
@@ -136,6 +137,13 @@ def networks(text: str) -> tuple[str, ...]:
 def own_port(stack: str) -> int:
     """A port that is always the same for one name, and rarely another stack's."""
     return FIRST_PORT + zlib.crc32(stack.encode()) % PORTS
+
+
+def notice_url(text: str) -> str:
+    """Where the box says that it ends; empty for nowhere. Who knows the address may write there: it is a secret."""
+    if text and not (text.startswith("https://") or IN_CLEAR_NOTICE.match(text)):
+        raise ValueError("would carry words about your box in clear", "write https://…")
+    return text
 
 
 def api_url(cloud: "Cloud", text: str) -> str:

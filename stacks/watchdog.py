@@ -4,12 +4,15 @@ Create and update arm the box over pinned ssh. What cannot be armed on create is
 a box that nobody could stop must not exist. Class names and module path are a stored format: Pulumi's state has them.
 """
 
+import json
+import time
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
+from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
 
 from stacks import ledger
 from stacks.account import Account, deploy_token, utc
@@ -18,7 +21,10 @@ from stacks.box import alias
 from stacks.errors import BoxError, CloudError, DayboxError
 from stacks.places import stack_dir, write_private
 from stacks.receipt import raise_in_one_line
-from stacks.ssh import Target
+from stacks.ssh import Target, prepare, run
+
+STATUS = "/opt/daybox/bin/watchdog --status"
+STATUS_SECONDS = 6.0  # a box that answers does so within one
 
 
 @dataclass(frozen=True)
@@ -39,13 +45,16 @@ class ArmInputs:
     cloud_token: str
     login_key: str
     first_host_key: str
-    ends_at: float
+    ends: list[list[Any]]
     idle_minutes: float
     ready_minutes: float
     self_destruct: bool
     program_sha256: str
     tags: list[str]
+    hour_seconds: float
     token: pulumi.Input[str] = field(repr=False)
+    webhook_url: pulumi.Input[str] = field(repr=False)
+    ntfy_url: pulumi.Input[str] = field(repr=False)
 
 
 INPUTS = tuple(field.name for field in fields(ArmInputs))
@@ -78,6 +87,12 @@ class WatchdogProvider(ResourceProvider):
         except DayboxError as error:
             raise_in_one_line(error)
 
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """Change nothing. It is called before every `up` and `destroy`: the last moment to ask what the box served."""
+        with suppress(DayboxError, ValueError, KeyError):  # a box that does not say it must not hold up `destroy`
+            note_served(props)
+        return ReadResult(id_, props)
+
     def delete(self, _id: str, props: dict[str, Any]) -> None:
         """Do nothing at all: this is called when the box has vanished already, and must never reach for it."""
 
@@ -96,9 +111,25 @@ def armed_or_given_back(props: dict[str, Any]) -> str:
 
 def armed(props: dict[str, Any], host_keys: tuple[str, ...]) -> str:
     """Arm the box of `props`; returns its own host key. host_keys: those it may answer with now."""
-    instance_id = int(props["instance_id"])
-    target = Target(props["stack"], props["address"], alias(instance_id), Path(props["login_key"]), host_keys)
-    return arm(target, Arms(limits(props), props["token"]), remember=lambda key: remember_key(props, key))
+    target = target_of(props, host_keys)
+    notices = {"webhook": props["webhook_url"], "ntfy": props["ntfy_url"]}
+    key = arm(target, Arms(limits(props), props["token"], notices), remember=lambda key: remember_key(props, key))
+    ledger.note(props["lease"], armed=time.time())
+    return key
+
+
+def note_served(props: dict[str, Any]) -> None:
+    """Note in the ledger how many tokens the box has served by its own word. Raises what a silent box raises."""
+    said = json.loads(run(prepare(target_of(props, (props["host_key"],))), STATUS, timeout=STATUS_SECONDS).stdout)
+    if said["tokens"] is not None:
+        ledger.note(props["lease"], tokens=int(said["tokens"]), told=time.time())
+
+
+def target_of(props: dict[str, Any], host_keys: tuple[str, ...]) -> Target:
+    """The box of `props` as ssh reaches it. host_keys: those it may answer with now."""
+    return Target(
+        props["stack"], props["address"], alias(int(props["instance_id"])), Path(props["login_key"]), host_keys
+    )
 
 
 def account_of(props: dict[str, Any]) -> Account:

@@ -15,6 +15,7 @@ from stacks.keys import key_words
 from stacks.lease import ISO_TIME, TOKEN_OUTLASTS
 from stacks.lot import Lot
 from stacks.market import market
+from stacks.price import HOUR_SECONDS
 from stacks.quote import go_there
 from stacks.receipt import Receipt
 from stacks.settings import Settings
@@ -106,7 +107,7 @@ class Workstation(pulumi.ComponentResource):
             inbounds=rules,
             inbound_policy=firewall.INBOUND_POLICY,
             outbound_policy=firewall.OUTBOUND_POLICY,
-            tags=lot.lease.tags(),
+            tags=lot.lease.tags_until(lot.ends),
             opts=own,
         )
 
@@ -149,13 +150,16 @@ class Workstation(pulumi.ComponentResource):
             cloud_token=settings.cloud.token,
             login_key=str(settings.login_key),
             first_host_key=lot.first_host_key,
-            ends_at=ends.timestamp(),
+            ends=[[end.at.timestamp(), end.why] for end in lot.hard_ends],
             idle_minutes=settings.idle_minutes,
             ready_minutes=settings.ready_minutes,
             self_destruct=settings.self_destruct,
             program_sha256=program_sha256(),
             tags=lease.tags_until(ends),
+            hour_seconds=HOUR_SECONDS,
             token=self.token.token if self.token else pulumi.Output.secret(settings.box_token),
+            webhook_url=pulumi.Output.secret(settings.webhook_url),
+            ntfy_url=pulumi.Output.secret(settings.ntfy_url),
         )
         return Watchdog("watchdog", inputs, ResourceOptions(parent=self, deleted_with=self.instance))
 

@@ -28,8 +28,8 @@ def render(name: str, **context: object) -> str:
 
 
 def program(name: str) -> str:
-    """The on-box program `name`, Python or POSIX sh, without comments."""
+    """The on-box program or module `name`, Python or POSIX sh, without comments."""
     found = [path for path in (FOLDER / "box").glob(f"{name}.*") if path.suffix in (".py", ".sh")]
     if len(found) != 1:
         raise FileNotFoundError(f"templates/box/{name}: {len(found)} files carry that name")
-    return without_comments(found[0].read_text())
+    return without_comments(found[0].read_text(), python=found[0].suffix == ".py")

@@ -8,10 +8,10 @@ import io
 import tokenize
 
 
-def without_comments(text: str) -> str:
-    """`text`, which is Python or has its comments on lines of their own, with nothing that only explains."""
+def without_comments(text: str, *, python: bool = False) -> str:
+    """`text` with nothing that only explains; what is not Python has its comments on lines of their own."""
     first = text.partition("\n")[0]
-    lines = python_lines(text) if first.startswith("#!") and "python" in first else text.splitlines()
+    lines = python_lines(text) if python else text.splitlines()
     kept = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
     return "\n".join([first, *kept] if first.startswith("#!") else kept) + "\n"
 

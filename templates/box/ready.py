@@ -3,15 +3,18 @@
 
 import json
 import os
+import re
 import subprocess
 import time
+from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 ROOT = Path(os.environ.get("DAYBOX_ROOT", "/"))  # these two are set by tests only
-URL = os.environ.get("DAYBOX_VLLM", "http://127.0.0.1:8000") + "/v1/chat/completions"
+VLLM = os.environ.get("DAYBOX_VLLM", "http://127.0.0.1:8000")
 LOOK_S = 2  # between two questions to Docker
 RESTARTS = 2  # once may be chance; the second end of the same start is its fault
 # The lines that name an error, for the very last ones are often only the clean-up.
@@ -24,14 +27,28 @@ def completion(model: str) -> str:
     body = {"model": model, "max_tokens": 1, "messages": [{"role": "user", "content": "Say yes."}]}
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     try:
-        with urlopen(Request(URL, json.dumps(body).encode(), headers), timeout=120) as reply:
-            return "" if json.load(reply)["choices"] else "no choices"
+        with urlopen(Request(VLLM + "/v1/chat/completions", json.dumps(body).encode(), headers), timeout=120) as reply:
+            answer = json.load(reply)
+        note_own_work(answer)
+        return "" if answer["choices"] else "no choices"
     except HTTPError as error:
         if error.code < 500:  # a wrong key or name does not mend itself
             raise SystemExit(f"vLLM refuses: {error}: {error.read(300)!r}") from None
         return str(error)
     except (OSError, HTTPException, ValueError) as error:
         return str(error)
+
+
+def note_own_work(answer: dict[str, Any]) -> None:
+    """Tell the watchdog what was ours of vLLM's counters: else every reboot made an idle box look busy."""
+    file = ROOT / "var/lib/daybox/own-work.json"
+    with suppress(OSError, HTTPException, ValueError, KeyError):  # then it looks busy once
+        with urlopen(VLLM + "/metrics", timeout=10) as reply:
+            began = sum(map(float, re.findall(r"^process_start_time_seconds\S* (\S+)", reply.read().decode(), re.M)))
+        known = json.loads(file.read_text()) if file.is_file() else {"began": began, "work": 0}
+        before = known["work"] if known["began"] == began else 0
+        work = answer["usage"]["total_tokens"] + 2  # the request is counted twice: by vLLM and by its server
+        file.write_text(json.dumps({"began": began, "work": before + work}))
 
 
 def container() -> tuple[str, int]:

@@ -14,12 +14,14 @@ from stacks.errors import BoxError, NotReadyError
 LIMITS = Limits(
     instance_id=7,
     api_url="https://api.linode.com",
+    stack="local",
     lease="20261121t090000z-ab12",
     created_at=1.0,
-    ends_at=2.0,
+    ends=[[2.0, "the lease has ended"]],
     idle_minutes=30,
     ready_minutes=60,
     self_destruct=True,
+    hour_seconds=3600,
 )
 
 

@@ -1,17 +1,14 @@
 """What `up` knows before it creates anything."""
 
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from stacks.account import NEEDED_SCOPES
 from stacks.errors import ConfigError
-from stacks.lease import Lease
 from stacks.ledger import Entry
-from stacks.lot import agreed_price, hard_end, lacking
-from stacks.price import Price
+from stacks.lot import agreed_price, lacking
 from stacks.settings import Settings
 from tests.shipped import settings_of
 from tests.stacks.test_receipt import ENTRY
@@ -55,22 +52,3 @@ def test_another_plan_is_another_lease(settings: Settings, other: dict[str, str]
     with pytest.raises(ConfigError) as caught:
         agreed_price(settings, known(settings, **other))
     assert caught.value.hint == "another plan is another lease: pulumi destroy -s coder-32b, then pulumi up"
-
-
-LEASE = Lease("20261121t080000z-ab12", "coder-32b", "me")
-
-
-def test_a_box_ends_when_its_lifetime_or_its_budget_does(settings: Settings) -> None:
-    price = Price(1.05, "api.linode.com 2026-11-21")
-    assert hard_end(settings, LEASE, price, LEASE.start) == LEASE.start + timedelta(minutes=600)
-    frugal = replace(settings, budget_usd=2.10)
-    assert hard_end(frugal, LEASE, price, LEASE.start) == LEASE.start + timedelta(minutes=115)
-
-
-def test_an_end_that_has_passed_is_refused_before_a_token_is_asked_for(settings: Settings) -> None:
-    with pytest.raises(ConfigError) as caught:
-        hard_end(settings, LEASE, Price(1.05, ""), LEASE.start + timedelta(minutes=600))
-    assert caught.value.line() == (
-        "stacks/coder-32b/maxLifetimeMinutes: the box would have ended at 2026-11-21 18:00 UTC; "
-        "raise it (or budgetUsd), or give the box back: pulumi destroy -s coder-32b"
-    )

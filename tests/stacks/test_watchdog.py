@@ -23,13 +23,16 @@ PROPS: dict[str, Any] = {
     "cloud_token": TOKEN,
     "login_key": "/keys/login",
     "first_host_key": "ssh-ed25519 FIRST",
-    "ends_at": 2.0,
+    "ends": [[2.0, "the lease has ended"]],
     "idle_minutes": 30.0,
     "ready_minutes": 60.0,
     "self_destruct": True,
     "program_sha256": "00",
     "tags": ["daybox"],
+    "hour_seconds": 3600.0,
     "token": "boxes-own",
+    "webhook_url": "",
+    "ntfy_url": "",
 }
 
 

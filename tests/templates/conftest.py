@@ -45,6 +45,8 @@ class OnBox:
 
     def install(self, name: str, text: str = "") -> Path:
         """The on-box program `name`, as a box gets it; or another text in its place."""
+        for module in ("watchdog_api", "watchdog_rules", "watchdog_words"):
+            self.write(f"opt/daybox/bin/templates/box/{module}.py", program(module))
         return self.write(f"opt/daybox/bin/{name}", text or program(name), 0o755)
 
     def command(self, name: str, script: str) -> None:

@@ -38,7 +38,7 @@ def test_what_runs_a_program_stays_its_first_line() -> None:
 
 def test_a_hash_inside_python_text_is_no_comment() -> None:
     text = '#!/usr/bin/env python3\n"""Doc."""\n\nx = "# text"  # why\n'
-    assert without_comments(text) == '#!/usr/bin/env python3\nx = "# text"\n'
+    assert without_comments(text, python=True) == '#!/usr/bin/env python3\nx = "# text"\n'
 
 
 def test_a_docstring_that_is_all_of_a_body_stays() -> None:

@@ -9,6 +9,8 @@ import pytest
 
 from tests.templates.api import Api, running
 from tests.templates.conftest import OnBox
+from tests.templates.vllm import Vllm
+from tests.templates.vllm import running as running_vllm
 
 OURS = "/v4/linode/instances/7"
 
@@ -29,14 +31,21 @@ def limits(onbox: OnBox, api: Api, **changes: object) -> None:
     given = {
         "instance_id": 7,
         "api_url": api.url,
+        "stack": "coder",
         "lease": "l",
         "created_at": api.now - 600,
-        "ends_at": api.now + 3600,
+        "ends": [[api.now + 3600, "the lease has ended"]],
         "idle_minutes": 30,
         "ready_minutes": 60,
         "self_destruct": True,
+        "hour_seconds": 3600,
     }
     onbox.write("etc/daybox/watchdog.json", json.dumps(given | changes), 0o600)
+
+
+def end(at: float) -> list[list[float | str]]:
+    """The one hard end of the lease."""
+    return [[at, "the lease has ended"]]
 
 
 def status(onbox: OnBox) -> dict[str, Any]:
@@ -55,16 +64,16 @@ def test_a_box_within_its_limits_is_left_alone(onbox: OnBox, api: Api) -> None:
 
 
 def test_at_the_end_of_the_lease_the_box_deletes_itself_until_the_api_knows_it_no_more(onbox: OnBox, api: Api) -> None:
-    limits(onbox, api, ends_at=api.now - 1)
+    limits(onbox, api, ends=end(api.now - 1))
     onbox.environment["DAYBOX_TRIES_S"] = "9"
     done = onbox.run("watchdog")
     assert done.stdout == "deleting this box: the lease has ended; DELETE answered HTTP 404\n"
     assert deletes(api) == [f"DELETE {OURS}"] * 2
-    assert onbox.calls() == ["wall daybox: this box is deleted now: the lease has ended"]
+    assert onbox.calls() == ["wall daybox coder, box 7: is deleted now: the lease has ended"]
 
 
 def test_it_never_asks_for_any_instance_but_its_own(onbox: OnBox, api: Api) -> None:
-    limits(onbox, api, ends_at=api.now - 1)
+    limits(onbox, api, ends=end(api.now - 1))
     onbox.run("watchdog")
     onbox.run("watchdog", "--prove")
     assert {request.split()[1] for request in api.requests} == {OURS}
@@ -72,7 +81,7 @@ def test_it_never_asks_for_any_instance_but_its_own(onbox: OnBox, api: Api) -> N
 
 @pytest.mark.parametrize("fault", [400, 429, 500, 503])
 def test_an_api_that_fails_is_asked_again_in_this_look_and_in_the_next(onbox: OnBox, api: Api, fault: int) -> None:
-    limits(onbox, api, ends_at=api.now - 1)
+    limits(onbox, api, ends=end(api.now - 1))
     api.statuses = [200, *[fault] * 3]  # the first is the question for the time
     onbox.run("watchdog")
     assert not api.deleted
@@ -97,14 +106,14 @@ def test_a_wall_clock_that_runs_ahead_ends_nothing(onbox: OnBox, api: Api) -> No
 
 
 def test_a_wall_clock_that_lags_behind_saves_nothing(onbox: OnBox, api: Api) -> None:
-    limits(onbox, api, ends_at=api.now + 60)
+    limits(onbox, api, ends=end(api.now + 60))
     api.now += 86_400
     onbox.run("watchdog")
     assert api.deleted
 
 
 def test_an_api_that_does_not_answer_ends_nothing_and_is_named(onbox: OnBox, api: Api) -> None:
-    limits(onbox, api, api_url="http://127.0.0.1:1", ends_at=api.now - 1)
+    limits(onbox, api, api_url="http://127.0.0.1:1", ends=end(api.now - 1))
     assert "; the API was not reached: " in onbox.run("watchdog").stdout
 
 
@@ -117,20 +126,139 @@ def test_the_token_is_not_carried_elsewhere_by_a_redirect(onbox: OnBox, api: Api
 
 def test_memory_that_is_torn_costs_nothing_but_memory(onbox: OnBox, api: Api) -> None:
     onbox.write("var/lib/daybox/watchdog-state.json", '{"history": {"boot"')
-    limits(onbox, api, ends_at=api.now - 1)
+    limits(onbox, api, ends=end(api.now - 1))
     onbox.run("watchdog")
     assert api.deleted
 
 
 def test_a_disk_that_takes_no_memory_does_not_keep_the_box_alive(onbox: OnBox, api: Api) -> None:
     onbox.path("var/lib/daybox/watchdog-state.new/folder").mkdir(parents=True)  # so that no file can be written there
-    limits(onbox, api, ends_at=api.now - 1)
+    limits(onbox, api, ends=end(api.now - 1))
     onbox.run("watchdog")
     assert api.deleted
 
 
+def test_a_full_disk_costs_no_memory(onbox: OnBox, api: Api) -> None:
+    """Else a box that works would look idle since the disk is full, or busy for ever."""
+    onbox.path("var/lib/daybox/watchdog-state.new/folder").mkdir(parents=True)
+    lived = []
+    for _ in range(2):
+        onbox.run("watchdog")
+        lived.append(json.loads((onbox.root / "run/daybox/watchdog-state.json").read_text())["history"]["lived"])
+    assert 0 == lived[0] < lived[1]
+
+
+def test_after_a_reboot_the_disk_remembers(onbox: OnBox, api: Api) -> None:
+    event = {"stage": "ready", "event": "end", "at": 1, "boot": "b", "outcome": "done"}
+    stages = onbox.write("var/lib/daybox/stages.jsonl", json.dumps(event) + "\n")
+    onbox.run("watchdog")
+    stages.unlink()
+    (onbox.root / "run/daybox/watchdog-state.json").unlink()
+    onbox.run("watchdog")
+    assert status(onbox)["why"] == "the lease has ended"
+
+
+METRICS = """vllm:num_requests_running{{engine="0"}} 0.0
+vllm:generation_tokens_total{{engine="0"}} {work}
+process_start_time_seconds {began}
+"""
+
+
+def idle_since(onbox: OnBox, work: float, began: float = 100.0) -> float:
+    """Minutes of idleness, by its own word, after a look at a vLLM with these counters."""
+    with running_vllm(Vllm(metrics=METRICS.format(work=work, began=began))) as vllm:
+        onbox.environment["DAYBOX_VLLM"] = vllm.url
+        onbox.run("watchdog")
+    return float(status(onbox)["idle_minutes"])
+
+
+def test_what_the_stage_ready_asked_of_a_new_process_is_no_work(onbox: OnBox, api: Api) -> None:
+    """Else every reboot would keep an idle box for another half an hour."""
+    idle_since(onbox, 5)
+    time.sleep(0.6)
+    onbox.write("var/lib/daybox/own-work.json", json.dumps({"began": 200.0, "work": 9}))
+    assert idle_since(onbox, 9, began=200.0) > 0
+    assert idle_since(onbox, 10, began=200.0) == 0
+
+
+def words(onbox: OnBox) -> list[dict[str, Any]]:
+    """What the laptop can read of it."""
+    return [json.loads(line) for line in (onbox.root / "var/lib/daybox/words.jsonl").read_text().splitlines()]
+
+
+def test_the_end_is_said_before_it_comes_and_once(onbox: OnBox, api: Api) -> None:
+    limits(onbox, api, ends=end(api.now + 200))
+    for _ in range(2):
+        onbox.run("watchdog")
+    [word] = words(onbox)
+    at = time.strftime("%H:%M UTC", time.gmtime(api.now + 200))
+    assert word["text"] == (
+        f"daybox coder, box 7: will be deleted at {at}: the lease has ended; "
+        "else: fab extend --lease --stack coder --minutes 60"
+    )
+    assert onbox.calls() == [f"wall {word['text']}"]
+
+
+def test_its_last_words_tell_why_how_long_and_how_much(onbox: OnBox, api: Api) -> None:
+    limits(onbox, api, ends=end(api.now - 1))
+    idle_since(onbox, 42)
+    [word] = words(onbox)
+    assert {key: word[key] for key in ("event", "reason", "tokens", "stack", "lease", "box")} == {
+        "event": "delete",
+        "reason": "the lease has ended",
+        "tokens": 42,
+        "stack": "coder",
+        "lease": "l",
+        "box": 7,
+    }
+    assert word["lived_seconds"] == pytest.approx(600, abs=5)
+
+
+def test_last_words_are_written_before_the_first_delete(onbox: OnBox, api: Api) -> None:
+    limits(onbox, api, ends=end(api.now - 1))
+    api.statuses = [200, *[500] * 3]  # the first is the question for the time
+    onbox.run("watchdog")
+    assert words(onbox)[0]["event"] == "delete" and not api.deleted
+
+
+def test_a_refused_token_is_trouble_that_is_said_once(onbox: OnBox, api: Api) -> None:
+    api.token = "another"
+    for _ in range(2):
+        onbox.run("watchdog")
+    [word] = words(onbox)
+    assert word["text"] == (
+        "daybox coder, box 7: cannot delete itself, and bills: the API refuses the token: HTTP 401; "
+        "end it: fab sweep --stack coder"
+    )
+
+
+def test_an_idle_box_is_kept_for_as_long_as_one_asks(onbox: OnBox, api: Api) -> None:
+    limits(onbox, api, ready_minutes=500, idle_minutes=0.0001, hour_seconds=1)
+    seen = json.loads(onbox.run("watchdog", "--keep-until", str(api.now + 1000)).stdout)
+    assert seen["kept_until"] == api.now + 1000
+    for _ in range(2):
+        idle_since(onbox, 5)
+    assert status(onbox)["dies_at"] == pytest.approx(api.now + 1000, abs=2)
+    assert not api.deleted
+    onbox.run("watchdog", "--keep-until", "0")
+    idle_since(onbox, 5)
+    assert api.deleted
+
+
+def test_no_box_is_kept_beyond_its_hard_end(onbox: OnBox, api: Api) -> None:
+    done = onbox.run("watchdog", "--keep-until", str(api.now + 3601))
+    ends = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(api.now + 3600))
+    assert (done.returncode, done.stderr) == (1, f"it is deleted at {ends} in any case: the lease has ended\n")
+    assert status(onbox)["kept_until"] is None
+
+
+def test_status_tells_until_when_the_hour_is_paid_for(onbox: OnBox, api: Api) -> None:
+    onbox.run("watchdog")
+    assert status(onbox)["paid_until"] == pytest.approx(api.now + 3000)
+
+
 def test_a_box_that_may_not_delete_itself_asks_the_api_nothing(onbox: OnBox, api: Api) -> None:
-    limits(onbox, api, self_destruct=False, ends_at=api.now - 1)
+    limits(onbox, api, self_destruct=False, ends=end(api.now - 1))
     onbox.run("watchdog")
     assert api.requests == []
     assert (status(onbox)["armed"], status(onbox)["dies_at"]) == (False, None)
@@ -138,7 +266,7 @@ def test_a_box_that_may_not_delete_itself_asks_the_api_nothing(onbox: OnBox, api
 
 def test_changed_limits_hold_from_the_next_look_on(onbox: OnBox, api: Api) -> None:
     onbox.run("watchdog")
-    limits(onbox, api, ends_at=api.now + 9, ready_minutes=500)
+    limits(onbox, api, ends=end(api.now + 9), ready_minutes=500)
     onbox.run("watchdog")
     assert status(onbox)["dies_at"] == api.now + 9
 
@@ -188,7 +316,7 @@ def test_what_cannot_be_proved_fails_on_one_line(onbox: OnBox, api: Api, what: s
 
 
 def test_the_token_is_in_nothing_it_says_or_keeps(onbox: OnBox, api: Api) -> None:
-    limits(onbox, api, ends_at=api.now - 1)
+    limits(onbox, api, ends=end(api.now - 1))
     said = [onbox.run("watchdog", *words) for words in ([], ["--prove"], ["--status"])]
     kept = (onbox.root / "var/lib/daybox/watchdog-state.json").read_text()
     assert "box-token" not in kept + "".join(done.stdout + done.stderr for done in said)

@@ -1,25 +1,30 @@
 """What the watchdog decides, over whole lives of a box: every look is told to its rules as the box would."""
 
+import math
 from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from templates.box.watchdog import Decision, History, Limits, Look, Sample, clock, decide, observe, parse_metrics
+from templates.box.watchdog_rules import Decision, History, Limits, Look, Sample, clock, decide, observe, parse_metrics
 
 START = 1_800_000_000.0
 LOOK = 20.0
 LIMITS = Limits(
     instance_id=7,
     api_url="https://api.invalid",
+    stack="s",
     lease="l",
     created_at=START,
-    ends_at=START + 10 * 3600,
+    ends=[[START + 10 * 3600, "the lease has ended"]],
     idle_minutes=30,
     ready_minutes=60,
     self_destruct=True,
+    hour_seconds=3600,
 )
+END = START + 10 * 3600
+PLAIN = replace(LIMITS, hour_seconds=1)  # every second is billed: an idle box ends at once
 
 
 @dataclass
@@ -34,21 +39,22 @@ class Life:
     work: float = 0.0
     began: float = START
     ready: bool = True
+    kept: float = 0.0
 
     def look(self, *, busy: bool = False, queue: float = 0, known: bool = True, api: bool = True) -> Decision:
         """One look, 20 s after the last."""
         self.now += LOOK
         self.work += 10 * busy
         sample = Sample(self.began, self.work, queue, self.work) if known else None
-        seen = Look(self.boot, self.now - self.booted, self.now if api else None, sample, self.ready)
+        seen = Look(self.boot, self.now - self.booted, self.now if api else None, sample, self.ready, self.kept)
         self.history = observe(self.history, seen)
         return decide(self.limits, self.history, clock(self.limits, self.history))
 
     def looks(self, minutes: float, **how: bool | float) -> Decision:
         """Looks for so long, or until the box ends."""
-        decision = Decision(False, "", 0)
+        decision = Decision("keep", "", 0)
         until = self.now + minutes * 60
-        while self.now < until and not decision.delete:
+        while self.now < until and not ended(decision):
             decision = self.look(**how)  # type: ignore[arg-type]
         return decision
 
@@ -63,73 +69,159 @@ class Life:
         return (self.now - START) / 60
 
 
-def test_an_idle_box_ends_after_its_idle_minutes() -> None:
+def ended(decision: Decision) -> bool:
+    """Whether the box is deleted now."""
+    return decision.action == "delete"
+
+
+def ends_with(limits: Limits = LIMITS, **parts: float) -> Life:
+    """A box that was busy for so many minutes, then idle until its end."""
+    life = Life(limits)
+    life.looks(parts.get("busy", 0), busy=True)
+    assert life.looks(parts.get("idle", 600)).reason == f"idle for {limits.idle_minutes:g} min"
+    return life
+
+
+def test_an_idle_box_lives_until_the_hour_that_is_paid_for_is_nearly_over() -> None:
+    """Idle from 0:50 on, so idle long enough at 1:20; but 2:00 is paid for."""
+    assert 115 <= ends_with(busy=50).minutes < 116
+
+
+def test_an_idle_box_ends_at_once_where_the_paid_hour_is_nearly_over() -> None:
+    assert 117 <= ends_with(busy=87).minutes < 118
+
+
+def test_work_that_returns_before_the_paid_hour_is_over_keeps_the_box() -> None:
     life = Life()
     life.looks(50, busy=True)
-    decision = life.looks(60)
-    assert (decision.delete, decision.reason) == (True, "idle for 30 min")
-    assert 79 < life.minutes < 81
+    life.looks(60)  # long enough: it would end at 1:55
+    life.look(busy=True)
+    assert life.looks(30).action != "delete"
+
+
+def test_a_box_that_was_idle_long_enough_ends_although_its_vllm_is_seen_no_more() -> None:
+    """What is unknown extends nothing: without the hour it would have been gone."""
+    life = Life()
+    life.looks(50, busy=True)
+    life.looks(40)
+    assert ended(life.looks(60, known=False))
+    assert 115 <= life.minutes < 116
+
+
+@given(st.floats(1, 400), st.floats(1, 90), st.integers(0, 3), st.integers(0, 120))
+@settings(max_examples=100, deadline=None)
+def test_the_hour_rule_never_costs_more_than_ending_at_once(busy: float, idle: float, seen: int, gap: int) -> None:
+    """Whole hours are billed. seen, gap: once it was idle for so long, so many looks see vLLM, then so many do not."""
+    limits = replace(LIMITS, idle_minutes=idle, ends=[[START + 10**9, "never"]])
+    life, plain = Life(limits), math.inf
+    life.looks(busy, busy=True)
+    last_busy, decision = life.now, Decision("keep", "", 0)
+    while not ended(decision):
+        enough = life.now + LOOK - last_busy >= idle * 60
+        known = not enough or seen > 0 or gap <= 0
+        decision = life.look(known=known)
+        if enough:
+            seen, gap = seen - 1, gap - (seen <= 0)
+            plain = min(plain, life.now if known else math.inf)
+    assert billed(life.now) <= billed(plain)
+
+
+def billed(moment: float) -> int:
+    """Whole hours of a box that is deleted then."""
+    return math.ceil((moment - START) / 3600)
+
+
+def test_fab_extend_keeps_an_idle_box_and_then_the_hour_that_it_begins() -> None:
+    life = Life(kept=START + 130 * 60)
+    life.looks(50, busy=True)
+    assert ended(life.looks(600))
+    assert 175 <= life.minutes < 176
+
+
+def test_fab_extend_keeps_no_box_beyond_its_hard_end() -> None:
+    life = Life(kept=START + 10**9)
+    assert life.looks(11 * 60).reason == "the lease has ended"
+
+
+def test_the_last_five_minutes_are_a_warning_which_work_takes_back() -> None:
+    life = Life()
+    life.looks(50, busy=True)
+    assert [life.looks(minutes).action for minutes in (59, 2)] == ["keep", "warn"]
+    assert life.look(busy=True).action == "keep"
+
+
+def test_a_short_limit_warns_in_its_last_quarter_only() -> None:
+    life = Life(replace(LIMITS, idle_minutes=4, hour_seconds=60))
+    life.look(busy=True)
+    assert [life.looks(minutes).action for minutes in (2.7, 0.7)] == ["keep", "warn"]
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_each_hard_end_ends_a_busy_box_and_says_why(number: int) -> None:
+    ends = [[START + 36_000.0, f"end {other}"] for other in range(3)]
+    ends[number] = [START + 600.0, f"end {number}"]
+    life = Life(replace(LIMITS, ends=ends))  # type: ignore[arg-type]
+    assert life.looks(60, busy=True).reason == f"end {number}"
+    assert 10 <= life.minutes < 11
 
 
 def test_a_busy_box_ends_with_its_lease_and_not_before() -> None:
     life = Life()
     decision = life.looks(11 * 60, busy=True)
-    assert (decision.delete, decision.reason) == (True, "the lease has ended")
+    assert (decision.action, decision.reason) == ("delete", "the lease has ended")
     assert 600 <= life.minutes < 601
 
 
 def test_a_box_that_never_becomes_ready_ends() -> None:
     life = Life(ready=False)
     decision = life.looks(120, known=False)
-    assert (decision.delete, decision.reason) == (True, "not ready within 60 min")
+    assert (decision.action, decision.reason) == ("delete", "not ready within 60 min")
     assert 60 <= life.minutes < 61
 
 
 def test_a_box_that_served_somebody_is_ready_whatever_its_stages_say() -> None:
-    assert not Life(ready=False).looks(200, busy=True).delete
+    assert not ended(Life(ready=False).looks(200, busy=True))
 
 
 def test_a_box_that_was_ready_once_is_not_ended_for_it_later() -> None:
     life = Life()
     life.look(busy=True)
     life.ready = False
-    assert not life.looks(200, known=False).delete
+    assert not ended(life.looks(200, known=False))
 
 
 def test_the_idle_minutes_begin_with_the_first_good_look() -> None:
-    life = Life()
-    life.looks(50, known=False)
-    life.looks(40)
-    assert 79 < life.minutes < 81
+    life = Life(PLAIN)
+    life.looks(90, known=False)
+    life.looks(60)
+    assert 120 < life.minutes < 121
 
 
 def test_a_request_that_waits_long_for_its_first_token_keeps_the_box() -> None:
     life = Life()
     life.looks(20)
-    assert not life.looks(14, queue=1).delete
+    assert not ended(life.looks(14, queue=1))
 
 
 def test_a_queue_that_moves_nothing_is_stale_and_then_counts_as_idle() -> None:
-    life = Life()
-    decision = life.looks(120, queue=1)
-    assert decision.delete
+    life = Life(PLAIN)
+    assert ended(life.looks(120, queue=1))
     assert 44 < life.minutes < 46, "15 minutes until it is stale, then 30"
 
 
 def test_a_new_process_of_vllm_starts_its_counters_anew_and_that_is_not_work() -> None:
-    life = Life()
+    life = Life(PLAIN)
     life.looks(20, busy=True)
     life.began, life.work = life.now, 0
-    decision = life.looks(31)
-    assert decision.delete
+    assert ended(life.looks(31))
 
 
 def test_counters_that_go_backwards_are_never_taken_for_idle() -> None:
-    life = Life()
+    life = Life(PLAIN)
     life.looks(29, busy=True)
     life.work -= 50
     life.look()
-    assert not life.looks(29).delete
+    assert not ended(life.looks(29))
 
 
 PARTS = ["busy", "idle", "unknown", "API silent", "reboot"]
@@ -147,9 +239,9 @@ def test_no_box_outlives_its_hard_end_and_none_dies_of_idleness_that_is_not_true
             busy, api = part in ("busy", "API silent"), part != "API silent"
             decision = life.look(busy=busy, known=part != "unknown", api=api)
             last_busy = life.now if busy else last_busy
-            over = life.now >= LIMITS.ends_at
-            assert decision.delete or not (over and api), "an end that is reached is reached at the next look"
-            if decision.delete:
+            over = life.now >= END
+            assert ended(decision) or not (over and api), "an end that is reached is reached at the next look"
+            if ended(decision):
                 assert over or (decision.reason == "idle for 30 min" and life.now - last_busy >= 1800)
                 return
     raise AssertionError("it lives for ever")
@@ -158,14 +250,14 @@ def test_no_box_outlives_its_hard_end_and_none_dies_of_idleness_that_is_not_true
 @given(st.integers(1, 200), st.integers(1, 200))
 @settings(max_examples=50, deadline=None)
 def test_the_unknown_neither_kills_nor_extends(idle: int, unknown: int) -> None:
-    """Idle looks, then some that see nothing: it ends with the first that sees vLLM, idle for 30 minutes."""
-    life = Life(replace(LIMITS, ends_at=START + 10**9))
+    """Idle looks, then some that see nothing: it ends with the first that has seen it idle for 30 minutes."""
+    life = Life(replace(PLAIN, ends=[[START + 10**9, "never"]]))
     life.look(busy=True)
     for number in range(1, 1000):
         known = not idle <= number < idle + unknown
-        ended = life.look(known=known).delete
-        assert ended == (known and number * LOOK >= 1800)
-        if ended:
+        gone = ended(life.look(known=known))
+        assert gone == (known and number * LOOK >= 1800)
+        if gone:
             return
     raise AssertionError("it lives for ever")
 
@@ -179,19 +271,18 @@ def test_no_clock_that_can_be_set_shortens_or_lengthens_a_life(jump: float, rebo
         life.looks(30, busy=True, api=False)
         life.reboot(60)
     seen = Look(life.boot, abs(jump), None, None, True)  # an uptime of any size, as in a container
-    assert not decide(LIMITS, observe(life.history, seen), clock(LIMITS, observe(life.history, seen))).delete
-    decision = life.looks(700, busy=True)
-    assert decision.delete and 600 <= life.minutes < 601
+    assert not ended(decide(LIMITS, observe(life.history, seen), clock(LIMITS, observe(life.history, seen))))
+    assert ended(life.looks(700, busy=True)) and 600 <= life.minutes < 601
 
 
 def test_a_box_that_may_not_delete_itself_does_not() -> None:
-    assert not Life(replace(LIMITS, self_destruct=False)).looks(700).delete
+    assert Life(replace(LIMITS, self_destruct=False)).looks(700).action == "keep"
 
 
 def test_what_comes_first_is_told_with_its_time() -> None:
     decision = Life().look()
     assert decision.reason == "idle for 30 min"
-    assert decision.at == pytest.approx(START + LOOK + 1800)
+    assert decision.at == pytest.approx(START + 55 * 60)
 
 
 METRICS = """# HELP vllm:num_requests_running Number
@@ -208,16 +299,26 @@ vllm:generation_tokens_created{engine="0",model_name="m"} 1.79e+09
 vllm:kv_cache_usage_perc{engine="0",model_name="m"} NaN
 http_requests_total{handler="/v1/chat/completions",method="POST",status="2xx"} 6.0
 http_requests_total{handler="/v1/models",method="GET",status="2xx"} 1000.0
+http_requests_total{handler="/v1/chat/completions",method="POST",status="4xx"} 1000.0
 http_requests_total{handler="/metrics",method="GET",status="2xx"} 1000.0
 http_requests_created{handler="/v1/chat/completions",method="POST",status="2xx"} 1.79e+09
 process_start_time_seconds 1.79522668e+09
 """
 
 
-def test_metrics_are_summed_over_series_and_dates_and_lists_of_models_left_out() -> None:
-    assert parse_metrics(METRICS) == Sample(began=1_795_226_680, work=100 + 25 + 4 + 6, queue=6, generated=25)
+def test_metrics_are_summed_over_series_without_dates_lists_of_models_and_the_refused() -> None:
+    assert parse_metrics(METRICS) == Sample(
+        began=1_795_226_680, work=100 + 25 + 4 + 6, queue=6, generated=25, prompted=100
+    )
 
 
 @pytest.mark.parametrize("text", ["", "<html>busy</html>", "process_start_time_seconds 1\n"])
 def test_what_are_not_vllms_metrics_is_unknown(text: str) -> None:
     assert parse_metrics(text) is None
+
+
+def test_tokens_are_counted_over_all_processes_of_vllm() -> None:
+    history = History()
+    for began, generated in [(1.0, 10.0), (1.0, 30.0), (2.0, 0.0), (2.0, 5.0)]:
+        history = observe(history, Look("boot", 1.0, sample=Sample(began, generated, 0, generated, prompted=100)))
+    assert history.tokens == 130 + 105

@@ -33,7 +33,7 @@ class Answer(Quiet):
         elif self.vllm.statuses:
             self.say(self.vllm.statuses.pop(0), "not yet")
         else:
-            self.say(200, json.dumps({"choices": [{"message": {"content": "Yes"}}]}))
+            self.say(200, json.dumps({"choices": [{"message": {"content": "Yes"}}], "usage": {"total_tokens": 9}}))
 
     def do_GET(self) -> None:
         self.say(200 if self.vllm.metrics else 404, self.vllm.metrics)
