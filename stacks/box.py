@@ -30,7 +30,7 @@ class Box:
     served_name: str
     port: int
     dies_at: str
-    idle_minutes: int
+    idle_minutes: float
     host_key: str
     bundle_sha256: str
     login_key: str
@@ -39,7 +39,7 @@ class Box:
     def from_outputs(cls, outputs: Mapping[str, Any]) -> "Box":
         """The box in `pulumi stack output --json`: name -> plain value. Raises KeyError if the stack is not up."""
         values = {field.name: outputs[camel(field.name)] for field in fields(cls)}
-        for name in ("instance_id", "port", "idle_minutes"):
+        for name in ("instance_id", "port"):
             values[name] = int(float(values[name]))  # Pulumi's numbers are floats
         return cls(**values)
 

@@ -139,9 +139,9 @@ def decide(limits: Limits, history: History, now: float) -> Decision:
     """The limit that ends the box first, and whether it is reached at `now`, or near."""
     ends = [(float(at), str(why)) for at, why in limits.ends]
     if not history.ready:
-        ends.append((limits.created_at + limits.ready_minutes * 60, f"not ready within {limits.ready_minutes:g} min"))
+        ends.append((limits.created_at + limits.ready_minutes * 60, f"not ready within {limits.ready_minutes:.3g} min"))
     if (idle := idle_end(limits, history, now)) is not None:
-        ends.append((idle, f"idle for {limits.idle_minutes:g} min"))
+        ends.append((idle, f"idle for {limits.idle_minutes:.3g} min"))
     at, why = min(ends)
     if at <= now and limits.self_destruct:
         return Decision("delete", why, at)

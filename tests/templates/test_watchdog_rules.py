@@ -1,77 +1,14 @@
 """What the watchdog decides, over whole lives of a box: every look is told to its rules as the box would."""
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from templates.box.watchdog_rules import Decision, History, Limits, Look, Sample, clock, decide, observe, parse_metrics
-
-START = 1_800_000_000.0
-LOOK = 20.0
-LIMITS = Limits(
-    instance_id=7,
-    api_url="https://api.invalid",
-    stack="s",
-    lease="l",
-    created_at=START,
-    ends=[[START + 10 * 3600, "the lease has ended"]],
-    idle_minutes=30,
-    ready_minutes=60,
-    self_destruct=True,
-    hour_seconds=3600,
-)
-END = START + 10 * 3600
-PLAIN = replace(LIMITS, hour_seconds=1)  # every second is billed: an idle box ends at once
-
-
-@dataclass
-class Life:
-    """A box whose true time is `now`; the watchdog sees only what a look shows."""
-
-    limits: Limits = LIMITS
-    now: float = START
-    boot: str = "boot 0"
-    booted: float = START
-    history: History = field(default_factory=History)
-    work: float = 0.0
-    began: float = START
-    ready: bool = True
-    kept: float = 0.0
-
-    def look(self, *, busy: bool = False, queue: float = 0, known: bool = True, api: bool = True) -> Decision:
-        """One look, 20 s after the last."""
-        self.now += LOOK
-        self.work += 10 * busy
-        sample = Sample(self.began, self.work, queue, self.work) if known else None
-        seen = Look(self.boot, self.now - self.booted, self.now if api else None, sample, self.ready, self.kept)
-        self.history = observe(self.history, seen)
-        return decide(self.limits, self.history, clock(self.limits, self.history))
-
-    def looks(self, minutes: float, **how: bool | float) -> Decision:
-        """Looks for so long, or until the box ends."""
-        decision = Decision("keep", "", 0)
-        until = self.now + minutes * 60
-        while self.now < until and not ended(decision):
-            decision = self.look(**how)  # type: ignore[arg-type]
-        return decision
-
-    def reboot(self, seconds: float) -> None:
-        self.now += seconds
-        self.boot, self.booted, self.began = self.boot + "'", self.now, self.now
-        self.work = 0
-
-    @property
-    def minutes(self) -> float:
-        """How old the box is."""
-        return (self.now - START) / 60
-
-
-def ended(decision: Decision) -> bool:
-    """Whether the box is deleted now."""
-    return decision.action == "delete"
+from tests.templates.life import END, LIMITS, LOOK, PLAIN, START, Life, billed, ended
 
 
 def ends_with(limits: Limits = LIMITS, **parts: float) -> Life:
@@ -124,11 +61,6 @@ def test_the_hour_rule_never_costs_more_than_ending_at_once(busy: float, idle: f
             seen, gap = seen - 1, gap - (seen <= 0)
             plain = min(plain, life.now if known else math.inf)
     assert billed(life.now) <= billed(plain)
-
-
-def billed(moment: float) -> int:
-    """Whole hours of a box that is deleted then."""
-    return math.ceil((moment - START) / 3600)
 
 
 def test_fab_extend_keeps_an_idle_box_and_then_the_hour_that_it_begins() -> None:
