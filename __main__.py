@@ -1,5 +1,7 @@
 """The Pulumi program: one stack's settings become one lease of one box. `pulumi up -s coder-30b`."""
 
+from datetime import UTC, datetime
+
 import pulumi
 from pulumi.runtime.config import CONFIG
 
@@ -7,6 +9,7 @@ from stacks.errors import DayboxError
 from stacks.lot import lot_of
 from stacks.quote import quote
 from stacks.settings import Settings
+from stacks.sweeps import no_second_killer
 from stacks.workstation import Workstation
 
 PREFIX = "daybox:"
@@ -18,6 +21,8 @@ def declare() -> None:
     settings = Settings.from_config(pulumi.get_stack(), raw)
     lot = lot_of(settings)
     pulumi.log.info(quote(lot))
+    if word := no_second_killer(settings.api_url, datetime.now(UTC)):
+        pulumi.log.warn(word)  # no error: the watchdog is enough alone, but nobody should believe in two
     workstation = Workstation("workstation", lot)
     for name, value in workstation.outputs.items():
         pulumi.export(name, value)

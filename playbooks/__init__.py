@@ -2,7 +2,23 @@
 
 from invoke.collection import Collection
 
-from playbooks import aider, bootstrap, client_env, fit, logs, models, new, plans, ssh, status, sweep, tunnel, verify
+from playbooks import (
+    aider,
+    bootstrap,
+    client_env,
+    cost,
+    extend,
+    fit,
+    logs,
+    models,
+    new,
+    plans,
+    ssh,
+    status,
+    sweep,
+    tunnel,
+    verify,
+)
 
 namespace = Collection()
 namespace.add_task(plans.plans)
@@ -17,4 +33,6 @@ namespace.add_task(status.status)
 namespace.add_task(verify.verify)
 namespace.add_task(logs.logs)
 namespace.add_task(ssh.ssh)
+namespace.add_task(extend.extend)
+namespace.add_task(cost.cost)
 namespace.add_task(sweep.sweep)

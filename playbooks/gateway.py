@@ -23,6 +23,7 @@ from playbooks.port import hold_port
 from playbooks.tunnel_files import WORD_FILE, Orders, box_key_file, read_orders, take_lock, tunnel_dir
 from playbooks.tunnel_ssh import Tunnel, leave_words, ssh_words
 from playbooks.usage import USAGE_FILE, UsageFile
+from playbooks.words_ssh import Follower
 from stacks.account import Account
 from stacks.places import write_private
 
@@ -63,11 +64,13 @@ async def serve(orders: Orders, folder: Path, token: str) -> None:
     await runner.setup()
     for listener in listeners:
         await web.SockSite(runner, listener).start()
-    saver = asyncio.create_task(save_now_and_then(usage))
+    beside = [asyncio.create_task(work) for work in (save_now_and_then(usage), Follower(orders, tunnel).keep())]
     try:
         await keep_until_told(tunnel, folder)
     finally:
-        saver.cancel()
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
         await runner.cleanup()
         usage.save()
 
@@ -87,7 +90,7 @@ async def keep_until_told(tunnel: Tunnel, folder: Path) -> None:
         await asyncio.wait({waiting, keeping}, return_when=asyncio.FIRST_COMPLETED)
         if keeping.done():
             keeping.result()  # raises what stopped it, if it was not a word
-            write_private(folder / WORD_FILE, tunnel.state.word + "\n")
+            write_private(folder / WORD_FILE, tunnel.state.told + "\n")
             await waiting
     finally:
         waiting.cancel()

@@ -88,7 +88,7 @@ class Gateway:
             "instance_id": self.orders.instance_id,
             "up": self.state.up,
             "since": utc(self.state.since),
-            "word": self.state.word,
+            "word": self.state.told,
             "ended": self.state.ended,
         }
 
@@ -134,8 +134,9 @@ class Gateway:
         )
 
     def _down(self) -> web.Response:
-        comeback = "`fab tunnel.close`" if self.state.ended else "it comes back by itself: `fab tunnel.status`"
-        message = f"daybox/tunnel: down since {utc(self.state.since)}: {self.state.word}; {comeback}"
+        for_good = self.state.ended or self.state.last_words
+        comeback = "`fab tunnel.close`" if for_good else "it comes back by itself: `fab tunnel.status`"
+        message = f"daybox/tunnel: down since {utc(self.state.since)}: {self.state.told}; {comeback}"
         return refuse(Refusal(503, "tunnel_down", message))
 
     def _silent(self, error: Exception) -> web.Response:

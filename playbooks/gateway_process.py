@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from playbooks.boxes import ROOT
+from playbooks.desktop import session
 from playbooks.endpoint import Endpoint
 from playbooks.tunnel_files import LOG_FILE, Orders, box_key_file, living_pid
 from playbooks.tunnel_ssh import WRONG_KEY_WORD
@@ -33,8 +34,12 @@ def start_words(stack: str) -> list[str]:
 
 
 def gateway_environment() -> dict[str, str]:
-    """What the gateway gets: no token, no key, no proxy, as ssh; and where daybox keeps things, in full."""
-    return {**environment(), STATE_VARIABLE: str(state_dir().resolve()), CACHE_VARIABLE: str(cache_dir().resolve())}
+    """What the gateway gets: no token, no key, no proxy, as ssh; and where daybox keeps things, in full.
+
+    And what finds the desktop of whoever started it: there the gateway says that a box is about to be deleted.
+    """
+    places = {STATE_VARIABLE: str(state_dir().resolve()), CACHE_VARIABLE: str(cache_dir().resolve())}
+    return {**environment(), **places, **session()}
 
 
 def orders_for(box: Box, target: Target) -> Orders:

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
 from playbooks.stages import Event
+from playbooks.words import clean, number
 from stacks.errors import BoxError
 from stacks.ssh import REACH_HINT, Target, run
 
@@ -31,6 +32,11 @@ class OnBox:
         return self.root / "opt/daybox/bin/report"
 
     @property
+    def watchdog(self) -> PurePosixPath:
+        """The program that ends the box."""
+        return self.root / "opt/daybox/bin/watchdog"
+
+    @property
     def events(self) -> PurePosixPath:
         """The file to which every stage appends its start and its end."""
         return self.root / "var/lib/daybox/stages.jsonl"
@@ -41,12 +47,38 @@ BOX = OnBox()
 
 @dataclass(frozen=True)
 class WatchdogReport:
-    """The watchdog's own word. dies_at: seconds since 1970, None if it sets no end; idle_minutes: None if unknown."""
+    """The watchdog's own word. Moments: seconds since 1970. dies_at: None if it sets no end; why: and by which limit.
+
+    idle_minutes: None if unknown. action: keep, warn or delete, empty if it does not say. kept_until: until when an
+    idle box is kept, None for not at all. paid_until: the end of the hour that is paid for. tokens: that vLLM served,
+    prompt and generated; None if unknown.
+    """
 
     armed: bool
     dies_at: float | None
     idle_minutes: float | None
     why: str
+    action: str = ""
+    paid_until: float | None = None
+    kept_until: float | None = None
+    tokens: int | None = None
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "WatchdogReport":
+        """The watchdog's status as it prints it; None for what it does not say, or says in no way it ever did."""
+        dies_at, idle, paid, kept, tokens = (
+            number(row.get(name)) for name in ("dies_at", "idle_minutes", "paid_until", "kept_until", "tokens")
+        )
+        return cls(
+            armed=row.get("armed") is True,
+            dies_at=dies_at,
+            idle_minutes=idle,
+            why=clean(row.get("why")),
+            action=clean(row.get("action")),
+            paid_until=paid,
+            kept_until=kept,
+            tokens=None if tokens is None else int(tokens),
+        )
 
 
 @dataclass(frozen=True)
@@ -62,17 +94,11 @@ class Report:
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "Report":
         """The report in the box's JSON. Raises what a wrong shape raises if it is none."""
-        watchdog = row.get("watchdog") or {}
         return cls(
             boot=str(row["boot"]),
             bundle=str(row["bundle"] or ""),
             events=tuple(Event.from_row(event) for event in row["stages"]),
-            watchdog=WatchdogReport(
-                armed=bool(watchdog.get("armed")),
-                dies_at=watchdog.get("dies_at"),
-                idle_minutes=watchdog.get("idle_minutes"),
-                why=str(watchdog.get("why") or ""),
-            ),
+            watchdog=WatchdogReport.from_row(row.get("watchdog") or {}),
             ready=bool(row["ready"]),
         )
 

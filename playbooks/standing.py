@@ -2,14 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from playbooks.report import Report
 from stacks.account import Instance, utc
 from stacks.box import Box
-from stacks.lease import ID_TIME, ISO_TIME, LEASE_TAG, OWNER_TAG, STACK_TAG, TAG, box_label, tagged, until_of
-from stacks.price import Price, billed_hours, billed_usd
+from stacks.lease import ISO_TIME, LEASE_TAG, OWNER_TAG, STACK_TAG, TAG, box_label, tagged, until_of
+from stacks.ledger import Life
+from stacks.price import HOUR_SECONDS, Price, billed_hours, known_usd, usd_of
 
 State = Literal["up", "down", "gone", "unknown"]
 
@@ -18,15 +19,17 @@ State = Literal["up", "down", "gone", "unknown"]
 class Standing:
     """One stack's box, or one box that no state knows.
 
-    held: whether Pulumi's state holds the box. usd_per_hour: None if unknown; price_source: whose word that is, of
-    which day. since, until: of its life, UTC.
-    dies_at: the hard end of its lease, `YYYY-MM-DDTHH:MM:SSZ`.
+    held: whether Pulumi's state holds the box. api_url: of the account it is in. usd_per_hour: None if unknown;
+    price_source: whose word that is, of which day. since, until: of the box's life, UTC, by the account, which bills;
+    since is None where the account does not say whether it lives. clock: the account's own, when it was asked.
+    dies_at: the hard end of its lease, `YYYY-MM-DDTHH:MM:SSZ`. tokens: what it served, as it said at `told`.
     word: what a reader should know beside the figures, and why something is unknown.
     """
 
     stack: str
     state: State
     held: bool = False
+    api_url: str = ""
     lease: str | None = None
     instance_id: int | None = None
     address: str | None = None
@@ -36,19 +39,27 @@ class Standing:
     price_source: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    clock: datetime | None = None
     dies_at: str | None = None
     report: Report | None = None
+    tokens: int | None = None
+    told: datetime | None = None
     tunnel_port: int | None = None
     tunnel_alive: bool = False
     word: str = ""
 
+    @property
+    def lives(self) -> bool:
+        """Whether the account says that the box is there, and since when."""
+        return self.state == "up" and self.since is not None
+
     def row(self, now: datetime) -> dict[str, Any]:
         """The standing as `fab status --json` prints it. What is not known is null, never 0.
 
-        dies_at: the hard end; next_end: the limit that would come first if nobody worked on, and why.
+        now: used where the account has told no clock of its own. dies_at: the hard end; next_end: the limit that would
+        come first if nobody worked on, and why.
         """
-        watchdog = self.report.watchdog if self.report else None
-        lived = ((self.until or now) - self.since).total_seconds() if self.since else None
+        now, watchdog = self.clock or now, self.report.watchdog if self.report else None
         box = {"id": self.instance_id, "ip": self.address, "plan": self.plan, "region": self.region}
         return {
             "stack": self.stack,
@@ -56,18 +67,52 @@ class Standing:
             "held": self.held,
             "lease": self.lease,
             "box": box if self.instance_id else None,
-            "age_hours": None if lived is None else round(lived / 3600, 3),
-            "billed_hours": None if lived is None else billed_hours(lived),
-            "usd": None if lived is None else billed_usd(lived, self.usd_per_hour),
+            **self.billed(now),
             "price": {"usd_per_hour": self.usd_per_hour, "source": self.price_source},
             "idle_minutes": watchdog.idle_minutes if watchdog else None,
+            "idle_since": iso(idle_since(now, watchdog.idle_minutes)) if watchdog else None,
             "dies_at": self.dies_at,
             "next_end": {"at": iso(watchdog.dies_at), "why": watchdog.why} if watchdog and watchdog.dies_at else None,
+            "kept_until": iso(watchdog.kept_until) if watchdog else None,
+            "action": (watchdog.action or None) if watchdog else None,
             "armed": watchdog.armed if watchdog else None,
             "ready": self.report.ready if self.report else None,
+            "tokens": self.tokens,
+            "tokens_told_at": text(self.told),
             "tunnel": {"port": self.tunnel_port, "alive": self.tunnel_alive},
+            "last_sweep": text(last_sweep(self.api_url)),
             "word": self.word,
         }
+
+    def billed(self, now: datetime) -> dict[str, Any]:
+        """The meter: its age, the hours it is billed for, what they cost, and when the next one begins."""
+        lived = max(0.0, ((self.until or now) - self.since).total_seconds()) if self.since else None
+        hours = None if lived is None else billed_hours(lived)
+        paid = self.since + timedelta(seconds=HOUR_SECONDS * hours) if self.since and hours and self.lives else None
+        return {
+            "age_hours": None if lived is None else round(lived / 3600, 3),
+            "billed_hours": hours,
+            "usd": None if hours is None else usd_of(hours, self.usd_per_hour),
+            "paid_until": text(paid),
+            "next_hour_minutes": round((paid - now).total_seconds() / 60, 1) if paid else None,
+        }
+
+
+def idle_since(now: datetime, minutes: float | None) -> float | None:
+    """Since when it is idle, in seconds since 1970; None if unknown."""
+    return None if minutes is None else now.timestamp() - minutes * 60
+
+
+def last_sweep(api_url: str) -> datetime | None:
+    """When a sweep last looked into this account without a fault; None if none is known of."""
+    from stacks.sweeps import last_good
+
+    return last_good(api_url) if api_url else None
+
+
+def text(at: datetime | None) -> str | None:
+    """A moment as `YYYY-MM-DDTHH:MM:SSZ`."""
+    return iso(at.timestamp() if at else None)
 
 
 def iso(epoch: float | None) -> str | None:
@@ -75,21 +120,22 @@ def iso(epoch: float | None) -> str | None:
     return None if epoch is None else datetime.fromtimestamp(epoch, UTC).strftime(ISO_TIME)
 
 
-def declared(box: Box, state: State, *, word: str = "", until: datetime | None = None) -> Standing:
-    """The standing of a box that the state declares. until: when it ended, if it did and that is known."""
+def declared(box: Box, state: State, *, life: Life | None = None, word: str = "") -> Standing:
+    """The standing of a box that the state declares. life: by the account; None if that does not say."""
     return Standing(
         stack=box.stack,
         state=state,
         held=True,
+        api_url=box.api_url,
         lease=box.lease,
         instance_id=box.instance_id,
         address=box.address,
         plan=box.plan,
         region=box.region,
-        usd_per_hour=box.usd_per_hour,
+        usd_per_hour=known_usd(box.usd_per_hour),
         price_source=box.price_source,
-        since=None if state == "gone" and until is None else lease_start(box.lease),
-        until=until,
+        since=life.began if life else None,
+        until=life.ended if life else None,
         dies_at=box.dies_at,
         word=word,
     )
@@ -117,14 +163,6 @@ def listed_only(instance: Instance, *, held: bool, price: Price | None, owner: s
         dies_at=until.strftime(ISO_TIME) if until else None,
         word=ours if rented_by in (owner, None) else f"it bills, and owner {rented_by} rented it: ask them",
     )
-
-
-def lease_start(lease: str) -> datetime | None:
-    """When a lease began, which its id tells; None for an id of another form."""
-    try:
-        return datetime.strptime(lease.rsplit("-", 1)[0], ID_TIME).replace(tzinfo=UTC)
-    except ValueError:
-        return None
 
 
 def stack_of(instance: Instance) -> str | None:

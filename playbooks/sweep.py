@@ -1,199 +1,83 @@
-"""The killer on the laptop: it ends boxes by the account's own list, without Pulumi's state, passphrase or lock."""
+"""The killer on the laptop: it ends what should go by the account's own list, without Pulumi's state or lock."""
 
-import os
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from functools import partial
 
 from invoke.context import Context
 
+from playbooks import sweep_timer
+from playbooks.accounts import Book, accounts_to_look_into, not_asked, tried
 from playbooks.command import command, print_json
-from playbooks.standing import stack_of, strays
-from stacks import ledger
-from stacks.account import Account, Instance, deploy_token
-from stacks.errors import CloudError, DayboxError, UsageError
+from playbooks.found import Found
+from playbooks.leftovers import GOES
+from playbooks.look import look
+from playbooks.outcome import Outcome, not_ended
+from stacks import ledger, sweeps
+from stacks.account import Account
+from stacks.errors import ConfigError, UsageError
 from stacks.keys import owner_id
-from stacks.lease import LEASE_TAG, OWNER_TAG, UNTIL_TAG, tagged, until_of
 from stacks.ledger import Entry
-from stacks.places import local_url
-from stacks.proof import ends_of_unlisted, left_of, may_land_for, with_lost_boxes
+from stacks.places import owner_file
 
-if TYPE_CHECKING:
-    from stacks.catalog import Cloud
-
-P = ParamSpec("P")
-T = TypeVar("T")
-LOCAL = "local"
 HELP = {
-    "stack": "end this stack's boxes, whatever their end; else only those past their end",
+    "stack": "end what this stack has, whatever its end; else only what should go",
     "yes": "do not ask",
     "json": "print JSON for programs; ends nothing without --yes",
+    "install-timer": f"sweep every {sweeps.INTERVAL_MINUTES} minutes from now on, without asking",
+    "remove-timer": "no longer sweep by itself",
 }
 
 
-@dataclass(frozen=True)
-class Found:
-    """A box of daybox's. api_url: of the account that lists it."""
-
-    api_url: str
-    id: int
-    label: str
-    stack: str
-    lease: str
-    owner: str
-    created: str
-    until: str | None
-
-
-@dataclass(frozen=True)
-class Look:
-    """What one account lists of what is meant: what may be ended, and what may not. faults: why to doubt the list."""
-
-    sweepable: tuple[Found, ...] = ()
-    kept: tuple[Found, ...] = ()
-    faults: tuple[str, ...] = ()
-
-
 @command(help=HELP)
-def sweep(_c: Context, stack: str | None = None, yes: bool = False, json: bool = False) -> None:
-    """End boxes past their end, or --stack's: list, ask, delete, prove."""
-    accounts, faults = accounts_to_look_into(stack), not_asked(stack)
-    owner = owner_id()
-    looks = [tried(faults, look, account, owner, stack) or Look() for account in accounts]
-    faults += [fault for one in looks for fault in one.faults]
-    found = [box for one in looks for box in one.sweepable]
-    if stack:  # what was meant by name and lives on is no success
-        faults += [not_ended(box) for one in looks for box in one.kept]
+def sweep(
+    _c: Context,
+    stack: str | None = None,
+    yes: bool = False,
+    json: bool = False,
+    install_timer: bool = False,
+    remove_timer: bool = False,
+) -> None:
+    """End what bills and should not: list, ask, delete, prove."""
+    if install_timer or remove_timer:
+        if stack or yes or json or (install_timer and remove_timer):
+            raise UsageError("fab sweep: the timer's flags stand alone", hint="say --install-timer or --remove-timer")
+        (sweep_timer.install if install_timer else sweep_timer.remove)()
+        return
+    outcome = looked(stack)
+    if not json and (text := outcome.text()):
+        print(text)
+    if outcome.going and (yes or (not json and agreed(len(outcome.going)))):
+        end_all(outcome, quiet=json)
+    if not stack and not outcome.faults:
+        sweeps.record(outcome.accounts)
     if json:
-        print_json([asdict(box) for box in found])
-    else:
-        print("\n".join(map(line, found)) or "sweep: nothing to end")
-    if found and (yes or (not json and agreed(len(found)))):
-        by_url = {account.api_url: account for account in accounts}
-        ended = [tried(faults, finish, by_url[box.api_url], box) for box in found]
-        proof = "; the account lists none of them" if all(ended) else ""
-        print(f"sweep: {ended.count(True)} of {len(ended)} ended{proof}", file=sys.stderr)
-    elif found:
-        named = f" --stack {stack}" if stack else ""
-        faults.append(f"{len(found)} left, and billing: `fab sweep{named} --yes` ends them")
-    if faults:
-        raise CloudError(f"sweep: {'; '.join(faults)}", hint="mend that and run it again")
+        print_json(outcome.report())
+    outcome.judge(f"fab sweep --stack {stack}" if stack else "fab sweep")
 
 
-def tried(faults: list[str], action: Callable[P, T], *words: P.args, **options: P.kwargs) -> T | None:
-    """What `action` gives; trouble with one account or box must not keep the others alive, so it is kept for later."""
-    try:
-        return action(*words, **options)
-    except DayboxError as error:
-        faults.append(error.line())
-        return None
+def looked(stack: str | None) -> Outcome:
+    """What all accounts have that are to be looked into. Raises UsageError if there is none."""
+    outcome = Outcome()
+    book = Book.read(outcome.faults)
+    outcome.faults += not_asked(stack, book)
+    owner = our_id(stack, book)
+    for account in accounts_to_look_into(stack, book, outcome.faults):
+        if seen := tried(outcome.faults, look, account, owner, stack, book):
+            outcome.accounts[account.api_url] = account
+            outcome.found += seen.found
+            outcome.unseen += seen.unseen
+            outcome.faults += seen.faults
+    if stack:  # what was meant by name and lives on is no success
+        outcome.faults += not_ended(outcome.found)
+    return outcome
 
 
-def finish(account: Account, box: Found) -> bool:
-    """End one box and note in the ledger that it was."""
-    ledger.add_instance(box.lease, box.id)
-    account.end(box.id)
-    return True
+def our_id(stack: str | None, book: Book) -> str:
+    """Who we are; nobody in a place that never rented, as in a CI: there only what is past its end goes.
 
-
-def accounts_to_look_into(stack: str | None) -> list[Account]:
-    """The accounts where boxes of `stack` were begun, as the ledger says; else every account this laptop may use.
-
-    A token goes only to the cloud it is of. Raises UsageError if there is none to ask.
+    Raises ConfigError if that cannot be: a stack was named, or there are leases.
     """
-    begun = list(ledger.open_entries(stack))
-    urls = {entry.api_url: entry.cloud for entry in begun if entry.cloud != LOCAL}
-    here = local_url()
-    if here and (not begun or any(entry.cloud == LOCAL for entry in begun)):
-        urls |= {here: LOCAL}
-    if not (stack and begun) and os.environ.get("LINODE_TOKEN"):
-        urls |= {cloud_named("linode").api_url: "linode"}
-    if not urls:
-        raise UsageError(
-            "sweep: there is no account to look into", hint="export LINODE_TOKEN, or source scripts/env local"
-        )
-    return [Account(url, deploy_token(cloud_named(name).token)) for url, name in sorted(urls.items())]
-
-
-def cloud_named(name: str) -> "Cloud":
-    """The catalog's row of this cloud."""
-    from stacks.catalog import CLOUDS
-    from stacks.values import named
-
-    return named(CLOUDS, name)
-
-
-def not_asked(stack: str | None) -> list[str]:
-    """Which cloud may have boxes of this laptop's leases, and cannot be asked."""
-    if local_url() or not any(entry.cloud == LOCAL for entry in ledger.open_entries(stack)):
-        return []
-    return ["local cloud: it may have boxes, but is not running; source scripts/env local"]
-
-
-def check_lease(entry: Entry, account: Account, user: str, listed: Sequence[Instance]) -> None:
-    """Raises CloudError if a lease begun here leaves a doubt about the list: an empty page alone means nothing.
-
-    It was begun by another user than the token speaks for; or a box of it is neither listed nor known to be deleted;
-    or one was asked for a moment ago and may still appear.
-    """
-    ledger.check_same_user(entry, user)
-    ends_of_unlisted(with_lost_boxes(entry, account), account, listed)
-    if not left_of(entry, listed) and (seconds := may_land_for(entry)) > 0:
-        raise CloudError(
-            f"lease/{entry.lease}: a box was asked for and not seen; it may still appear",
-            hint=f"run this again in {seconds:.0f} s",
-        )
-
-
-def look(account: Account, owner: str, stack: str | None) -> Look:
-    """The boxes of `account`, or of `stack` there, and which of them may be ended now, by the API's own clock."""
-    profile, listed, faults = account.profile(), account.instances(), list[str]()
-    for entry in ledger.open_entries(stack):
-        if entry.api_url == account.api_url:
-            tried(faults, check_lease, entry, account, profile.user, listed)
-    rows = [row for row in strays(listed, declared_ids=()) if stack in (None, stack_of(row))]
-    ours = [row for row in rows if may_end(row, owner, stack, profile.now)]
-    kept = [row for row in rows if row not in ours]
-    return Look(
-        tuple(found_in(account, row) for row in ours), tuple(found_in(account, row) for row in kept), tuple(faults)
-    )
-
-
-def found_in(account: Account, row: Instance) -> Found:
-    """The listed box, as people and programs are shown it."""
-    return Found(
-        api_url=account.api_url,
-        id=row.id,
-        label=row.label,
-        stack=stack_of(row) or "?",
-        lease=tagged(row.tags, LEASE_TAG) or "",
-        owner=tagged(row.tags, OWNER_TAG) or "",
-        created=row.created,
-        until=tagged(row.tags, UNTIL_TAG),
-    )
-
-
-def may_end(row: Instance, owner: str, stack: str | None, now: datetime) -> bool:
-    """Past its end anybody may; before it only its owner, by naming the stack. One without an owner is its namer's."""
-    if stack and stack_of(row) != stack:
-        return False
-    until = until_of(row.tags)
-    return (until is not None and until < now) or (stack is not None and tagged(row.tags, OWNER_TAG) in (owner, None))
-
-
-def not_ended(box: Found) -> str:
-    """Why a box that was meant lives on: another owner's is never touched before its end."""
-    return (
-        f"box {box.id} belongs to owner {box.owner} until {box.until or 'an unknown time'} and bills: "
-        "ask them, or delete it in the Cloud Manager"
-    )
-
-
-def line(box: Found) -> str:
-    """A box for people."""
-    return f"box {box.id} ({box.label}) of stack {box.stack}, created {box.created}, until {box.until or 'unknown'}"
+    return owner_id() if stack or book.entries or owner_file().is_file() else ""
 
 
 def agreed(count: int) -> bool:
@@ -202,3 +86,49 @@ def agreed(count: int) -> bool:
         return sys.stdin.isatty() and input(f"end {count} of them? [y/N] ").strip().lower() in ("y", "yes")
     except EOFError:
         return False
+
+
+def end_all(outcome: Outcome, *, quiet: bool) -> None:
+    """End what should go, each proved by listing again; what hangs on a box that could not be ended stays."""
+    for one in outcome.going:
+        alive = {box.id for box in outcome.left if box.what == "box"}
+        if alive & set(one.boxes):
+            continue
+        end = end_box if one.belonging is None else end_belonging
+        if tried(outcome.faults, partial(end, outcome.accounts[one.account], one)):
+            outcome.ended.append(one)
+            if not quiet:
+                print(f"ended: {one.what} {one.id} ({one.label})", flush=True)
+    proof = "" if outcome.left else "; the account lists none of them"
+    print(f"sweep: {len(outcome.ended)} of {len(outcome.going)} ended{proof}", file=sys.stderr)
+
+
+def end_box(account: Account, one: Found) -> bool:
+    """End one box and note in the ledger that it was, and why; returns True."""
+    assert one.id is not None  # what was not seen does not go
+    entry = entry_of(one)
+    if entry:  # before it is ended: who proves it gone must know of it. As seen it counts only when it is over,
+        ids = tuple(dict.fromkeys((*entry.instance_ids, one.id)))
+        ledger.note(entry.lease, instance_ids=ids)  # else one that cannot be ended would look as if it were starting
+    account.end(one.id)
+    if entry:
+        ledger.add_instance(entry.lease, one.id)
+        reason = f"fab sweep: {one.why}" if one.kind in GOES else f"fab sweep --stack {one.stack}"
+        ledger.note(entry.lease, reason=entry.reason or reason)
+    return True
+
+
+def entry_of(one: Found) -> Entry | None:
+    """Its lease in the ledger. One that cannot be read was told as a fault; what bills goes all the same."""
+    try:
+        return ledger.read(one.lease or "")
+    except ConfigError:
+        return None
+
+
+def end_belonging(account: Account, one: Found) -> bool:
+    """End one firewall, volume or token; returns True."""
+    assert one.belonging is not None
+    kind = one.belonging.kind
+    account.end_at(kind.path, one.belonging.id, f"{kind.what} {one.id}", kind.event)
+    return True

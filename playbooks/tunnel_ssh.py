@@ -61,13 +61,23 @@ def meaning(lines: Sequence[str], status: int) -> str:
 
 @dataclass
 class State:
-    """How the tunnel is. since: UTC epoch seconds of the last change; ended: it will not come back by itself."""
+    """How the tunnel is. since: UTC epoch seconds of the last change; ended: it will not come back by itself.
+
+    last_words: why the box deletes itself, as it said; empty if it has not. open: set while it is up, to be waited for.
+    """
 
     up: bool = False
     since: float = field(default_factory=time.time)
     word: str = "ssh has not connected yet"
     ended: bool = False
     lives: int = 0  # how often it came up
+    last_words: str = ""
+    open: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+
+    @property
+    def told(self) -> str:
+        """Its word, and the box's own last ones."""
+        return f"{self.word}; the box's last words: {self.last_words}" if self.last_words else self.word
 
 
 class Tunnel:
@@ -125,7 +135,7 @@ class Tunnel:
             stderr=PIPE,
             cwd=self.folder,
             env=environment(),
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+            preexec_fn=die_with_parent if sys.platform == "linux" else None,
         )
         self.pid = process.pid
         watcher = asyncio.create_task(self._say_when_up())
@@ -135,7 +145,7 @@ class Tunnel:
         finally:
             watcher.cancel()
             self.pid = None
-            await _end(process)
+            await end(process)
             self._clear()
 
     async def _say_when_up(self) -> None:
@@ -163,6 +173,7 @@ class Tunnel:
         if up != self.state.up:
             self.state.since = time.time()
         self.state.up, self.state.word, self.state.ended = up, word, ended
+        (self.state.open.set if up else self.state.open.clear)()
         if changed:
             print(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "up:" if up else "down:", word, flush=True)
 
@@ -182,7 +193,8 @@ async def _last_lines(process: Process) -> list[str]:
     return list(lines)
 
 
-async def _end(process: Process) -> None:
+async def end(process: Process) -> None:
+    """End an ssh of ours, and wait for it."""
     if process.returncode is None:
         with suppress(ProcessLookupError):
             process.terminate()
@@ -195,7 +207,7 @@ async def _end(process: Process) -> None:
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None  # loaded here: after a fork there is no loading
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """The kernel ends ssh when the gateway dies, however it dies: a tunnel that nobody guards must not stay."""
     assert _LIBC is not None
     _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -5,14 +5,15 @@ and a refusal, a time-out or a fault is an error, never an empty answer.
 """
 
 import os
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stacks.errors import CloudError, ConfigError
+from stacks.refusals import api_error, until_gone
 
 if TYPE_CHECKING:
     import requests
@@ -21,9 +22,9 @@ PAGE_SIZE = 500  # the API's largest
 TIMEOUT_SECONDS = 30
 RETRIES, BACKOFF_SECONDS = 5, 1.0  # of what the API says will pass: 408, 429, 502 by the library, and
 PASSING_STATUSES = [503, 504]
-END_SECONDS, LOOK_SECONDS = 120.0, 1.0  # a Linode is off the list within seconds of its DELETE
 NEEDED_SCOPES = ("linodes:read_write", "firewall:read_write", "events:read_only")
 TOKEN_SCOPE = "account:read_write"
+TOKEN_FILE_VARIABLE = "DAYBOX_TOKEN_FILE"  # what runs unattended finds its token in a file, not in its environment
 
 
 @dataclass(frozen=True)
@@ -91,35 +92,38 @@ class Account:
 
     def delete_instance(self, instance_id: int) -> None:
         """Ask for the Instance's deletion; a 404 is what we wanted."""
-        self._call(f"/linode/instances/{instance_id}", self.client.delete)
+        self.delete(f"/linode/instances/{instance_id}")
 
     def set_tags(self, instance_id: int, tags: list[str]) -> None:
         """Give the Instance exactly these tags."""
         if self._call(f"/linode/instances/{instance_id}", self.client.put, data={"tags": tags}) is None:
             raise CloudError(f"cloud: box {instance_id} is not listed any more", hint="see `fab status`")
 
-    def deleted_at(self, instance_id: int) -> datetime | None:
-        """When the account's events say this id was deleted: the one proof that a 404 is no mistake. Else None."""
-        query = {"entity.id": instance_id, "entity.type": "linode", "action": "linode_delete"}
+    def deleted_at(self, number: int, kind: str = "linode") -> datetime | None:
+        """When the account's events say this id was deleted: the one proof that a 404 is no mistake. Else None.
+
+        kind: what it is the id of, in the API's words: linode, volume.
+        """
+        query = {"entity.id": number, "entity.type": kind, "action": f"{kind}_delete"}
         times = [row["created"] for row in self.rows("/account/events", filters=query) if row["status"] != "failed"]
         return utc(max(times)) if times else None
 
-    def created_since(self, label: str, since: datetime) -> list[int]:
-        """Ids of every Instance that was created under `label` from `since` on, as the account's events say."""
-        rows = self.rows("/account/events", filters={"action": "linode_create"})
-        wanted = [row for row in rows if (row["entity"] or {}).get("label") == label and row["status"] != "failed"]
-        return [int(row["entity"]["id"]) for row in wanted if utc(row["created"]) >= since]
-
     def end(self, instance_id: int) -> None:
         """Delete the Instance and wait until neither list nor events leave a doubt. Raises CloudError if they do."""
-        self.delete_instance(instance_id)
-        deadline = time.monotonic() + END_SECONDS
-        while any(row.id == instance_id for row in self.instances()) or self.deleted_at(instance_id) is None:
-            if time.monotonic() > deadline:
-                raise CloudError(
-                    f"cloud: box {instance_id} is still there, and bills", hint="delete it in the Cloud Manager"
-                )
-            time.sleep(LOOK_SECONDS)
+        self.end_at("/linode/instances", instance_id, f"box {instance_id}", kind="linode")
+
+    def end_at(self, path: str, number: int, name: str, kind: str = "") -> None:
+        """Delete what the list at `path` has under `number`, and wait until that is proved, as for `end`.
+
+        name: what people call it. kind: whose event must say so, too, as for `deleted_at`; empty: list and 404 will do.
+        """
+        until_gone(name, lambda: self.delete(f"{path}/{number}"), lambda: self._is_gone(path, number, kind))
+
+    def _is_gone(self, path: str, number: int, kind: str) -> bool:
+        """Whether neither the whole list nor a question for this id finds it, and an event says it was deleted."""
+        if any(row["id"] == number for row in self.rows(path)) or self.get(f"{path}/{number}"):
+            return False
+        return not kind or self.deleted_at(number, kind) is not None
 
     def profile(self) -> Profile:
         """Who the token speaks for and what it may do, as the API itself says. Raises CloudError if it is refused."""
@@ -129,7 +133,7 @@ class Account:
             path, lambda: self.client.session.get(f"{self.client.base_url}{path}", headers=headers)
         )
         if reply.status_code != 200:
-            raise api_error(path, reply.status_code, reply.reason)
+            raise api_error(path, reply.status_code, reply.reason, " ".join(NEEDED_SCOPES))
         return Profile(
             user=reply.json()["username"],
             scopes=frozenset(reply.headers.get("X-OAuth-Scopes", "").replace(",", " ").split()),
@@ -139,6 +143,17 @@ class Account:
     def get(self, path: str) -> dict[str, Any] | None:
         """The JSON at `path`, or None if the API says 404."""
         return self._call(path, self.client.get)
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """What the API made of `body` at `path`."""
+        made = self._call(path, self.client.post, data=body)
+        if made is None:
+            raise CloudError(f"cloud: {path} says 404", hint="nothing was made")
+        return made
+
+    def delete(self, path: str) -> None:
+        """Ask for the deletion of what is at `path`; a 404 is what we wanted."""
+        self._call(path, self.client.delete)
 
     def rows(self, path: str, filters: dict[str, Any] | None = None) -> list[dict[str, Any]]:
         """All rows of all pages. Raises CloudError if fewer came than the API itself counts."""
@@ -166,7 +181,7 @@ class Account:
         except ApiError as error:
             if error.status == 404:
                 return None
-            raise api_error(path, error.status, "; ".join(error.errors)) from None
+            raise api_error(path, error.status, "; ".join(error.errors), " ".join(NEEDED_SCOPES)) from None
 
     def _guard(self, path: str, call: Any) -> Any:
         """`call()`, with what the network throws made into one line."""
@@ -179,27 +194,23 @@ class Account:
             raise CloudError(fact, hint="is the network up? for the local cloud: source scripts/env local") from None
 
 
-_NEW_TOKEN = "make a new one in the Cloud Manager and export LINODE_TOKEN"
-
-
-def api_error(path: str, status: int, reasons: str) -> CloudError:
-    """A refusal of the API, with its way out.
-
-    401 is two things: a token that is not accepted, and a scope that it lacks ("not authorized to use this endpoint").
-    """
-    scopes = f"the token needs the scopes {' '.join(NEEDED_SCOPES)}"
-    hints = {401: scopes if "not authorized" in reasons else _NEW_TOKEN, 429: "wait a minute"}
-    return CloudError(f"cloud: {path} says {status}: {reasons}", hint=hints.get(status, "try again"))
-
-
 def utc(text: str) -> datetime:
     """A time as the API writes it, UTC without a zone."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
+def given_token() -> str:
+    """The token of the account that pays: in the file that DAYBOX_TOKEN_FILE names, else LINODE_TOKEN; else empty.
+
+    The file comes first: a timer that inherits somebody's LINODE_TOKEN must not outlive its rotation.
+    """
+    file = Path(os.environ.get(TOKEN_FILE_VARIABLE, ""))
+    return file.read_text().strip() if file.is_file() else os.environ.get("LINODE_TOKEN", "")
+
+
 def deploy_token(cloud_token: str) -> str:
-    """The token that acts for you: the cloud's own fixed word, else `LINODE_TOKEN` from the environment."""
-    token = cloud_token or os.environ.get("LINODE_TOKEN", "")
+    """The token that acts for you: the cloud's own fixed word, else the one that was given."""
+    token = cloud_token or given_token()
     if not token:
         raise ConfigError("LINODE_TOKEN: is not set", hint="export LINODE_TOKEN with a token of the account that pays")
     return token

@@ -58,3 +58,9 @@ class NotReadyError(DayboxError):
     """What was waited for did not come in time."""
 
     exit_code = 7
+
+
+class LeftError(DayboxError):
+    """What should go was found, and is left for want of consent."""
+
+    exit_code = 9  # 8 is for what would leak

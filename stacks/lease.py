@@ -58,6 +58,14 @@ def box_label(stack: str) -> str:
     return f"daybox-{stack}"
 
 
+def lease_start(lease: str) -> datetime | None:
+    """When a lease began, UTC, which its id tells; None for an id of another form."""
+    try:
+        return datetime.strptime(lease.rsplit("-", 1)[0], ID_TIME).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
 def tagged(tags: Iterable[str], prefix: str) -> str | None:
     """What stands behind `prefix` in one of the tags, or None."""
     return next((tag.removeprefix(prefix) for tag in tags if tag.startswith(prefix)), None)

@@ -1,9 +1,11 @@
 """What a box costs. The one place that knows how hours are billed."""
 
 import math
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,8 +14,11 @@ from stacks.catalog import Plan
 from stacks.errors import ConfigError
 from stacks.settings import Settings
 
-OVERRUN_MINUTES = 3  # an armed box outlives no hard limit by more; it may begin one more hour
-DELETION_MINUTES = OVERRUN_MINUTES + 2  # so much before its last hour ends a box with a budget is deleted
+HOUR_SECONDS = float(os.environ.get("DAYBOX_HOUR_SECONDS", "3600"))  # billed as a whole; set by tests only
+HOUR_MINUTES = HOUR_SECONDS / 60
+OVERRUN_MINUTES = 3 * HOUR_MINUTES / 60  # an armed box outlives no hard limit by more; it may begin one more hour
+DELETION_MINUTES = 5 * HOUR_MINUTES / 60  # so much before its last hour ends a box with a budget is deleted
+CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True)
@@ -64,12 +69,24 @@ def billed_hours(lived_seconds: float) -> int:
 
     Source: Linode's billing page: usage is rounded up to the hour, powered-off boxes bill.
     """
-    return max(1, math.ceil(lived_seconds / 3600))
+    return max(1, math.ceil(lived_seconds / HOUR_SECONDS))
 
 
 def billed_usd(lived_seconds: float, usd_per_hour: float | None) -> float | None:
     """USD that a life of `lived_seconds` costs; None if the price is not known."""
-    return None if usd_per_hour is None else round(billed_hours(lived_seconds) * usd_per_hour, 2)
+    return usd_of(billed_hours(lived_seconds), usd_per_hour)
+
+
+def usd_of(hours: int, usd_per_hour: float | None) -> float | None:
+    """USD for so many billed hours, to the cent; None if the price is not known."""
+    if usd_per_hour is None:
+        return None
+    return float((Decimal(str(usd_per_hour)) * hours).quantize(CENT, ROUND_HALF_UP))  # floats would lose a cent
+
+
+def sum_of(amounts: Iterable[float]) -> float:
+    """Amounts of USD added up to the cent."""
+    return sum(round(usd * 100) for usd in amounts) / 100
 
 
 def check_budget(stack: str, budget_usd: float | None, price: Price) -> None:
@@ -89,4 +106,4 @@ def affordable_minutes(budget_usd: float | None, usd_per_hour: float) -> float:
     """
     if budget_usd is None:
         return math.inf
-    return math.floor(budget_usd / usd_per_hour + 1e-9) * 60 - DELETION_MINUTES
+    return math.floor(budget_usd / usd_per_hour + 1e-9) * HOUR_MINUTES - DELETION_MINUTES

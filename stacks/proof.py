@@ -3,16 +3,30 @@
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 
+from stacks import ledger
 from stacks.account import Account, Instance
 from stacks.errors import CloudError
 from stacks.lease import LEASE_TAG, tagged
-from stacks.ledger import Entry, start_of
+from stacks.ledger import Entry, Life, start_of
+from stacks.lives import lives, told, with_lost
 
 # A create whose reply was lost may still appear in the list. The variable is set by tests only.
 LANDING_SECONDS = float(os.environ.get("DAYBOX_LANDING_SECONDS", "120"))
+
+
+@dataclass(frozen=True)
+class Proof:
+    """That nothing is left of a lease. at: the API's clock when it listed `listed` Instances, none of the lease.
+
+    lives: of all its boxes; each has ended, and an event says when.
+    """
+
+    at: datetime
+    listed: int
+    lives: tuple[Life, ...]
 
 
 def left_of(entry: Entry, listed: Sequence[Instance]) -> list[Instance]:
@@ -29,28 +43,35 @@ def left_of(entry: Entry, listed: Sequence[Instance]) -> list[Instance]:
     ]
 
 
-def prove_gone(entry: Entry, account: Account) -> datetime:
-    """When the lease ended, by the account's own word. Raises CloudError if anything is left or not certain."""
-    listed = account.instances()
+def prove_gone(entry: Entry, account: Account) -> Proof:
+    """That the lease is gone, by the account's own word. Raises CloudError if anything is left or not certain."""
+    now, listed = account.profile().now, account.instances()
     if left := left_of(entry, listed):
         names = ", ".join(f"{box.id} ({box.label}, {box.status})" for box in left)
         raise CloudError(
             f"lease/{entry.lease}: still in the account and billing: {names}",
             hint=f"`fab sweep --stack {entry.stack}` ends it; then destroy again",
         )
-    return max(ends_of_unlisted(entry, account, listed), default=datetime.now(UTC))
+    found = lives(entry, account, listed)
+    check_ended(entry, {one.id: one.ended for one in found})
+    return Proof(now, len(listed), found)
 
 
 def ends_of_unlisted(entry: Entry, account: Account, listed: Sequence[Instance]) -> list[datetime]:
     """When the lease's boxes that are not listed were deleted. Raises CloudError if no event says that one was."""
     there = {box.id for box in listed}
     ended = {number: account.deleted_at(number) for number in entry.instance_ids if number not in there}
+    check_ended(entry, ended)
+    return [end for end in ended.values() if end]
+
+
+def check_ended(entry: Entry, ended: dict[int, datetime | None]) -> None:
+    """Raises CloudError for a box that is not listed and of which no event says that it was deleted."""
     if unproved := [str(number) for number, end in ended.items() if end is None]:
         raise CloudError(
             f"lease/{entry.lease}: box {', '.join(unproved)} is not listed, but no event says that it was deleted",
             hint="look into the Cloud Manager, then run this again",
         )
-    return [end for end in ended.values() if end]
 
 
 def may_land_for(entry: Entry) -> float:
@@ -61,11 +82,8 @@ def may_land_for(entry: Entry) -> float:
 
 
 def with_lost_boxes(entry: Entry, account: Account) -> Entry:
-    """The entry, with the boxes that were created for it and never seen: their create's reply was lost.
-
-    What was created bills, also if it is gone by now.
-    """
+    """The entry, with the boxes that were created for it and never seen: their create's reply was lost."""
     if entry.landed > entry.intended:
         return entry
-    lost = account.created_since(entry.label, start_of(entry))
-    return replace(entry, instance_ids=tuple(dict.fromkeys((*entry.instance_ids, *lost))))
+    others = {number for other in ledger.entries() if other.lease != entry.lease for number in other.instance_ids}
+    return with_lost(entry, account.instances(), told(account), others)

@@ -6,45 +6,22 @@ again. It never deletes a box itself. Its class names and module path are a stor
 
 import sys
 import time
-from dataclasses import MISSING, fields, replace
-from datetime import datetime
+from dataclasses import MISSING, fields
 from typing import Any, NoReturn
 
 import pulumi
-from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
+from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
 
 from stacks import ledger
 from stacks.account import Account, deploy_token
 from stacks.errors import DayboxError
-from stacks.lease import ISO_TIME
-from stacks.ledger import Entry, start_of
-from stacks.price import billed_hours, billed_usd
-from stacks.proof import may_land_for, prove_gone, with_lost_boxes
+from stacks.ledger import Entry
+from stacks.proof import Proof, may_land_for, prove_gone, with_lost_boxes
+from stacks.receipt_text import closing, kept_stages, receipt_text
 
 ENTRY_KEYS = tuple(field.name for field in fields(Entry) if field.default is MISSING)  # known from the start
-
-
-def close(entry: Entry, ended: datetime) -> Entry:
-    """The entry with its end and what it cost; a lease that never had a box costs nothing."""
-    lived = (ended - start_of(entry)).total_seconds()
-    had_box = bool(entry.instance_ids)
-    return replace(
-        entry,
-        ended=ended.strftime(ISO_TIME),
-        lived_seconds=lived,
-        billed_hours=billed_hours(lived) if had_box else 0,
-        usd=billed_usd(lived, entry.usd_per_hour) if had_box else 0.0,
-    )
-
-
-def receipt_text(entry: Entry) -> str:
-    """What destroy prints when nothing is left."""
-    hours = f"{(entry.lived_seconds or 0) / 3600:.2f} h lived, {entry.billed_hours} h billed"
-    return (
-        f"receipt {entry.stack} {entry.lease}: {entry.started} to {entry.ended}, {hours}, "
-        f"${entry.usd:.2f} at ${entry.usd_per_hour:.2f}/h ({entry.price_source}); "
-        f"box {', '.join(map(str, entry.instance_ids)) or 'never made'}; the account lists nothing of it"
-    )
+RUN: dict[str, float] = {}  # lease -> when this run of Pulumi refreshed it, on a clock that nobody sets
+SPENT = "month_spent_usd"  # known from the start, too, but no change of it is a change of the lease
 
 
 class ReceiptProvider(ResourceProvider):
@@ -52,9 +29,13 @@ class ReceiptProvider(ResourceProvider):
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Write the intent to the ledger; on disk before the Instance is asked for."""
-        entry = entry_of(props)
-        ledger.write(replace(ledger.read(entry.lease) or entry, intended=time.time()))
+        entry = ledger.keep(entry_of(props), intended=time.time())
         return CreateResult(entry.lease, props)
+
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """Nothing to read; but when this run began tells `delete` whether the box was still there then."""
+        RUN[str(props.get("lease"))] = time.monotonic()
+        return ReadResult(id_, props)
 
     def diff(self, _id: str, old: dict[str, Any], new: dict[str, Any]) -> DiffResult:
         """Another lease is another receipt; everything else is an update."""
@@ -64,8 +45,7 @@ class ReceiptProvider(ResourceProvider):
     def update(self, _id: str, _old: dict[str, Any], new: dict[str, Any]) -> UpdateResult:
         """Write what changed into the entry, keeping what was recorded since; another box may be asked for now."""
         entry = entry_of(new)
-        known = ledger.read(entry.lease) or entry
-        ledger.write(replace(entry, instance_ids=known.instance_ids, landed=known.landed, intended=time.time()))
+        ledger.keep(entry, **{key: getattr(entry, key) for key in ENTRY_KEYS}, intended=time.time())
         return UpdateResult(new)
 
     def delete(self, _id: str, props: dict[str, Any]) -> None:
@@ -75,14 +55,22 @@ class ReceiptProvider(ResourceProvider):
             account = Account(entry.api_url, deploy_token(props["cloud_token"]))
             ledger.check_same_user(entry, account.profile().user)
             entry = once_landed(entry, account)
-            print(receipt_text(ledger.write(close(entry, prove_gone(entry, account)))), flush=True)
+            print(receipt_text(closed(entry, prove_gone(entry, account))), flush=True)
         except DayboxError as error:
             raise_in_one_line(error)
 
 
 def entry_of(props: dict[str, Any]) -> Entry:
     """The ledger entry in the resource's inputs."""
-    return Entry(**{key: props[key] for key in ENTRY_KEYS})
+    return Entry(**{key: props[key] for key in ENTRY_KEYS}, month_spent_usd=props.get(SPENT))
+
+
+def closed(entry: Entry, proof: Proof) -> Entry:
+    """The entry with its receipt, as it is on disk now; what the gateway noted while it was proved is kept."""
+    newest, began = ledger.read(entry.lease) or entry, RUN.get(entry.lease)
+    run_seconds = None if began is None else time.monotonic() - began
+    stages = kept_stages(entry.stack, entry.lease)
+    return ledger.keep(newest, instance_ids=entry.instance_ids, stages=stages, **closing(newest, proof, run_seconds))
 
 
 def once_landed(entry: Entry, account: Account) -> Entry:
@@ -104,5 +92,5 @@ class Receipt(Resource):
 
     def __init__(self, name: str, entry: Entry, cloud_token: str, opts: pulumi.ResourceOptions) -> None:
         """cloud_token: the fixed word of the local cloud; empty for a real one, whose token is never in the state."""
-        props = {key: getattr(entry, key) for key in ENTRY_KEYS} | {"cloud_token": cloud_token}
+        props = {key: getattr(entry, key) for key in (*ENTRY_KEYS, SPENT)} | {"cloud_token": cloud_token}
         super().__init__(ReceiptProvider(), name, props, opts)

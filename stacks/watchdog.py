@@ -176,6 +176,8 @@ def given_back(props: dict[str, Any], error: DayboxError) -> DayboxError:
             f"{error.fact}; and box {instance_id} could not be deleted: {failed.fact}",
             hint=f"IT BILLS: fab sweep --stack {props['stack']}, or delete it in the Cloud Manager",
         )
+    with suppress(DayboxError, OSError):  # for the receipt only
+        ledger.note(props["lease"], reason="given back by `up`: it could not be armed")
     asks_the_box = any(command in error.hint for command in ("fab logs", "fab ssh"))  # which is no more
     way_out = "run `pulumi up` again" if asks_the_box else error.hint
     hint = f"box {instance_id} was given back because nothing could have stopped it; {way_out}"

@@ -136,10 +136,15 @@ class Cloud:
         entries: list[dict[str, Any]] = self._admin("GET", "/admin/requests")["data"]
         return [entry for entry in entries if method in ("", entry["method"]) and path in entry["path"]]
 
-    def add_token(self, token: str, scopes: str, username: str = "daybox", expiry: str = "") -> None:
-        """Make a token of this value: a weak one, an expired one (UTC, ISO), or another user's."""
-        body = {"token": token, "scopes": scopes, "username": username} | ({"expiry": expiry} if expiry else {})
-        self._admin("POST", "/admin/tokens", body)
+    def add_token(self, token: str, scopes: str, username: str = "daybox", expiry: str = "", account: str = "") -> None:
+        """Make a token of this value: a weak one, an expired one (UTC, ISO), another user's, or another account's."""
+        body = {"token": token, "scopes": scopes, "username": username, "account": account}
+        self._admin("POST", "/admin/tokens", body | ({"expiry": expiry} if expiry else {}))
+
+    def revoke(self, token: str) -> None:
+        """Take the token of this value away: its next use is a 401."""
+        [row] = [row for row in self.json("GET", "/profile/tokens")["data"] if token.startswith(row["token"])]
+        self.json("DELETE", f"/profile/tokens/{row['id']}")
 
     def _admin(self, method: str, path: str, body: object = None) -> Any:
         reply = self._send(method, path, body, {})

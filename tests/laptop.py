@@ -115,11 +115,14 @@ class Laptop:
             return client.post(url, json=body, headers={"Authorization": f"Bearer {key}"})
 
     def end_orphans(self) -> None:
-        """End what a killed Pulumi leaves behind: its plugins and its language host run on for good."""
+        """End what a killed Pulumi leaves behind: its plugins and its language host run on for good.
+
+        The cloud and its boxes, which know the same state, live on.
+        """
         mark = f"DAYBOX_STATE={self.state}\0".encode()
         for folder in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
-                if mark in (folder / "environ").read_bytes():
+                if mark in (folder / "environ").read_bytes() and b"pulumi" in (folder / "cmdline").read_bytes():
                     os.kill(int(folder.name), 9)
 
     def instances(self) -> list[dict[str, Any]]:

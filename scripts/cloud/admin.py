@@ -48,12 +48,12 @@ def routes(cloud: Cloud, faulty: FaultyApp, journal: Journal) -> list[Route]:
 
 
 def _seed_token(cloud: Cloud, body: dict[str, str]) -> dict[str, object]:
-    """Make a token of a given value, also one that is too weak, expired, or another user's."""
+    """Make a token of a given value, also one that is too weak, expired, another user's or another account's."""
     expiry = zoneless_text(body["expiry"]) if body.get("expiry") else NEVER
     faults = list(limits.length_faults(body.get("token"), (1, 200), "token"))
     refuse_if([*faults, *([] if expiry else [fault("Must be a time", "expiry")])])
     token, username = body["token"], body.get("username", auth.OWNER)
     row = auth.holder(body.get("label", "seeded"), body.get("scopes", auth.EVERYTHING), str(expiry), username, token)
-    row = cloud.store.add("tokens", row)
+    row = cloud.store.add("tokens", row | {"account": body.get("account", "")})
     cloud.store.save()
     return token_body(row, token)

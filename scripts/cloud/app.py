@@ -46,7 +46,7 @@ def _serve(cloud: Cloud, end: Endpoint, rates: Rates) -> Callable[[Request], Awa
             caller = auth.identify(cloud.store, authorization) if authorization else ANONYMOUS
             auth.require(caller, end.scope)
             note["body"] = await _body(request)
-            response = await _answer(cloud, end, request, caller, note["body"])
+            response = await _answer(cloud.of(caller), end, request, caller, note["body"])
         except Refusal as refusal:
             response = refusal.response()
         response.headers.update(_headers(end, caller))

@@ -15,11 +15,15 @@ NOT_AUTHORIZED = "Your OAuth token is not authorized to use this endpoint."
 
 @dataclass(frozen=True)
 class Caller:
-    """The user behind a request. scopes: as in X-OAuth-Scopes, e.g. `linodes:read_write events:read_only` or `*`."""
+    """The user behind a request. scopes: as in X-OAuth-Scopes, e.g. `linodes:read_write events:read_only` or `*`.
+
+    account: empty for the one that this cloud is about; a test may have a token of another.
+    """
 
     label: str
     username: str
     scopes: str
+    account: str = ""
 
     def may(self, scope: str) -> bool:
         """Whether the token covers `scope`, e.g. `linodes:read_only`; read_write covers read_only."""
@@ -40,7 +44,7 @@ def identify(store: Store, authorization: str) -> Caller:
     row = next((row for row in store.rows("tokens") if row["sha256"] == digest(token)), None)
     if scheme.lower() != "bearer" or row is None or row["expiry"] <= zoneless(store.clock()):
         raise invalid_token()
-    return Caller(row["label"], row["username"], row["scopes"])
+    return Caller(row["label"], row["username"], row["scopes"], row.get("account", ""))
 
 
 def require(caller: Caller, scope: str | None) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from scripts.cloud import events
 from scripts.cloud.auth import Caller
-from scripts.cloud.boxes import Boxes
+from scripts.cloud.boxes import Boxes, PaperBoxes
 from scripts.cloud.replies import Json
 from scripts.cloud.store import Store
 
@@ -19,6 +19,17 @@ class Cloud:
     boxes: Boxes
     api_port: int
     rules_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    others: dict[str, "Cloud"] = field(default_factory=dict)  # other accounts, by name: all of their boxes are on paper
+
+    def of(self, caller: Caller) -> "Cloud":
+        """What the caller's account sees: another account's lists are empty, and our ids are a 404 to it."""
+        if not caller.account:
+            return self
+        if caller.account not in self.others:
+            folder = self.store.file.parent / f"account-{caller.account}"
+            folder.mkdir(exist_ok=True)
+            self.others[caller.account] = Cloud(Store(folder / "state.json"), PaperBoxes(folder), self.api_port)
+        return self.others[caller.account]
 
     def devices(self, **wanted: int) -> list[Json]:
         """The firewall devices with these values: `firewall_id`, `instance_id`."""

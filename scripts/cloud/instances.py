@@ -10,6 +10,7 @@ from scripts.cloud.cloud import Call, Cloud
 from scripts.cloud.instance_bodies import SWAP_MB, instance_body
 from scripts.cloud.lists import page
 from scripts.cloud.replies import BUSY, NO_CAPACITY, Json, Refusal, fault, refuse_if
+from scripts.cloud.store import zoneless
 
 LIST = "/linode/instances"
 ALERTS = {"cpu": 90, "network_in": 10, "network_out": 10, "transfer_quota": 80, "io": 10_000}
@@ -63,9 +64,11 @@ async def _begin(call: Call, row: Json) -> None:
     if not booted:
         await asyncio.to_thread(cloud.boxes.shutdown, row["id"])
     row |= {"ipv4": [address], "phase": "here"}
-    secondary = _image(row)
-    for action in ("linode_create", *(["linode_boot"] if booted else [])):
-        call.record(action, "linode", row, secondary)
+    username, entity, secondary = call.caller.username, events.entity("linode", row), _image(row)
+    made = events.record(call.store, "linode_create", username, entity, secondary)
+    made["at"] = row["born_at"]  # what is billed begins here, however long the box took to appear
+    if booted:
+        call.record("linode_boot", "linode", row, secondary)
 
 
 def _image(row: Json) -> Json | None:
@@ -103,8 +106,10 @@ def _label_faults(call: Call, label: object, besides: int = 0) -> list[Json]:
 
 
 def _row(call: Call) -> Json:
-    body = call.body
+    body, now = call.body, call.store.clock()
     return {
+        "created": zoneless(now),
+        "born_at": now,
         "label": body.get("label"),
         "type": body["type"],
         "region": body["region"],

@@ -45,6 +45,7 @@ NEEDS = (
     Need("gpg", "gpg", WITH_A_BOX, "reads those keys"),
     Need("nft", "nftables", WITH_A_BOX, "holds its firewall"),
     Need("ip", "iproute2", WITH_A_BOX, "makes its link"),
+    Need("cron", "cron", frozenset({Job.TEST}), "sweeps where systemd does not"),
 )
 
 

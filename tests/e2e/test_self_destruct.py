@@ -79,7 +79,7 @@ def test_with_no_laptop_the_box_deletes_itself_at_the_end_of_its_lease_also_if_i
 ) -> None:
     """Invariant 2: Lassie revives it, and it must still know its end."""
     [box] = laptop.instances()
-    ends = json.loads(laptop.on_box("cat /etc/daybox/watchdog.json"))["ends_at"]
+    ends = json.loads(laptop.on_box("cat /etc/daybox/watchdog.json"))["ends"][0][0]
     laptop.on_box("systemctl --no-block poweroff")
     while laptop.instances():  # nothing of this laptop takes part from here on
         assert time.time() < ends + LATEST_SECONDS, "the box outlives its lease"

@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -99,6 +100,34 @@ def test_a_box_that_cannot_be_armed_is_given_back_and_up_fails(laptop: Laptop) -
     assert laptop.instances() == []
     receipt = laptop.destroy().ok().out
     assert "the account lists nothing of it" in receipt
+
+
+def test_the_receipt_says_of_each_box_what_it_cost_why_it_ended_and_what_proves_it(laptop: Laptop) -> None:
+    laptop.up().failed()
+    [gone] = laptop.cloud.json("GET", "/account/events", X_Filter='{"action": "linode_delete"}')["data"][-1:]
+    receipt, number = laptop.destroy().ok().out, gone["entity"]["id"]
+    assert re.search(rf"box {number}: \S+ \S+ to {gone['created'].replace('T', ' ')} UTC, 1 h, \$0\.10", receipt)
+    assert "why it ended: given back by `up`: it could not be armed" in receipt
+    assert f"event {gone['id']} deleted box {number}" in receipt
+    [bill] = [row for row in json.loads(laptop.must("fab cost --json"))["leases"] if number in ids_of(row)]
+    assert (bill["state"], bill["usd"]) == ("closed", 0.1)
+
+
+def ids_of(bill: dict[str, Any]) -> list[int]:
+    """The boxes of one bill of `fab cost --json`."""
+    return [box["id"] for box in bill["boxes"]]
+
+
+def test_a_month_that_is_spent_rents_nothing_and_names_who_spent_it(laptop: Laptop) -> None:
+    laptop.up().failed()  # it began an hour, and was given back
+    laptop.destroy().ok()
+    asked = len(laptop.cloud.requests("POST", "/linode/instances"))
+    with laptop.settings_put_back():
+        laptop.set(monthBudgetUsd="0.15")
+        said = laptop.up().failed()
+    assert "stacks/local/monthBudgetUsd: of $0.15 for " in said
+    assert re.search(r"is spent or may still be: local \d{8}t\d{6}z-[0-9a-f]{4} \$0\.10", said)
+    assert len(laptop.cloud.requests("POST", "/linode/instances")) == asked
 
 
 def test_no_capacity_names_other_regions_and_the_line_that_goes_there_does(laptop: Laptop) -> None:

@@ -93,6 +93,16 @@ def test_while_the_tunnel_is_down_the_answer_is_503_and_says_since_when(world: G
     assert world.box.asked == []
 
 
+@pytest.mark.parametrize("ended", [False, True])
+def test_while_a_box_is_gone_that_deleted_itself_the_answer_says_why(world: GatewayWorld, ended: bool) -> None:
+    world.state.up, world.state.word, world.state.since = False, "Connection refused", 0.0
+    world.state.last_words, world.state.ended = "idle for 30 min", ended
+    assert ask(world, "POST", CHAT, headers=KEYED, json={})[1]["error"]["message"] == (
+        "daybox/tunnel: down since 1970-01-01T00:00:00Z: Connection refused; the box's last words: idle for 30 min;"
+        " `fab tunnel.close`"
+    )
+
+
 def test_a_silent_box_behind_a_living_tunnel_is_503_too(tmp_path: Path) -> None:
     with gateway_world(tmp_path) as world:
         (tmp_path / "vllm.sock").unlink()

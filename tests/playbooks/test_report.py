@@ -41,6 +41,19 @@ def test_a_report_is_read_whole() -> None:
     assert (report.watchdog.armed, report.watchdog.dies_at, report.watchdog.idle_minutes) == (True, 5000.0, 1.5)
 
 
+def test_the_watchdogs_own_reckoning_comes_along() -> None:
+    told: dict[str, object] = {"armed": True, "action": "warn", "paid_until": 7200.5, "kept_until": None, "tokens": 12_345}
+    watchdog = Report.from_row(ROW | {"watchdog": told}).watchdog
+    assert (watchdog.action, watchdog.paid_until, watchdog.kept_until, watchdog.tokens) == ("warn", 7200.5, None, 12_345)
+
+
+def test_what_a_box_says_in_no_way_it_ever_did_is_unknown() -> None:
+    odd = {"armed": "yes", "dies_at": "soon", "tokens": True, "why": "\x1b[2Jgone", "idle_minutes": -1}
+    watchdog = Report.from_row(ROW | {"watchdog": odd}).watchdog
+    assert (watchdog.armed, watchdog.dies_at, watchdog.tokens, watchdog.idle_minutes) == (False, None, None, None)
+    assert watchdog.why == "[2Jgone"
+
+
 def test_a_box_without_a_watchdog_is_not_armed() -> None:
     assert not Report.from_row(ROW | {"watchdog": {}}).watchdog.armed
 

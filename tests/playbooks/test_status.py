@@ -1,277 +1,142 @@
-"""status against a real API: every box is shown, and nothing is called gone that is not."""
+"""`fab status`: what it prints for programs and for people, and when it refuses."""
 
 import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
-from dataclasses import replace
-from datetime import UTC, datetime
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from playbooks import status
 from playbooks.standing import Standing
-from stacks import ledger
-from stacks.box import Box
-from stacks.errors import BoxError, ConfigError, UsageError
-from stacks.ledger import Entry
-from stacks.ssh import REACH_HINT
-from tests.cloud import Cloud, start_cloud
-from tests.playbooks.pretend_box import BOX
-from tests.playbooks.test_standing import REPORT
+from playbooks.status import SweepLine, ago, check_watchable, sweep_lines
+from stacks import sweeps
+from stacks.errors import UsageError
+from tests.playbooks.test_standing import NOW, up
 
-ENTRY = Entry(
-    lease=BOX.lease,
-    stack="local",
-    owner="me",
-    cloud="local",
-    user="developer",
-    api_url=BOX.api_url,
-    label="daybox-local",
-    plan=BOX.plan,
-    region=BOX.region,
-    usd_per_hour=0.25,
-    price_source=BOX.price_source,
-    started="2026-11-21T08:00:00Z",
-    dies_at=BOX.dies_at,
-)
-UNREACHED = BoxError("box/daybox-7: not reached at 198.51.100.6 port 22", hint=REACH_HINT)
+DOWN = Standing("local", "down")
+ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    running = start_cloud(tmp_path_factory.mktemp("cloud"))
-    yield running
-    running.stop()
-
-
-class Laptop:
-    """What Pulumi and the boxes say, given; the account is real."""
-
-    def __init__(self, cloud: Cloud) -> None:
-        self.cloud = cloud
-        self.stacks: dict[str, Box | None] = {}
-        self.rows: dict[str, dict[str, Any]] = {}
-        self.held: list[int] = []
-        self.answer: Any = REPORT
-
-    def has(self, stack: str, box: Box | None = None, **row: object) -> None:
-        """A stack of this laptop; `row`: more of its row in `pulumi stack ls`."""
-        self.stacks[stack] = box
-        self.rows[stack] = {"name": stack, "resourceCount": 9 if box else None, **row}
-
-    def box(self, stack: str, instance_id: int) -> Box:
-        """A box of `stack` in this cloud, as `up` would export it."""
-        return replace(BOX, stack=stack, api_url=self.cloud.url, instance_id=instance_id)
-
-    def report(self, *_: object, **__: object) -> Any:
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
-
-
-@pytest.fixture
-def laptop(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Laptop]:
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
-    monkeypatch.delenv("LINODE_TOKEN", raising=False)
-    found = Laptop(cloud)
-    settings: Any = SimpleNamespace(cloud=SimpleNamespace(token="daybox-local"), api_url=cloud.url)
-    monkeypatch.setattr(status, "all_stacks", lambda: list(found.rows.values()))
-    monkeypatch.setattr(status, "box_of", found.stacks.get)
-    monkeypatch.setattr(status, "find_settings", lambda _stack: settings)
-    monkeypatch.setattr(status, "read_report", found.report)
-    monkeypatch.setattr(status, "held_by_state", lambda _stack: found.held)
-    yield found
-    cloud.clear_faults()
-    for row in cloud.json("GET", "/linode/instances")["data"]:
-        cloud.call("DELETE", f"/linode/instances/{row['id']}")
+    monkeypatch.setattr(status, "standings", lambda _stack: [DOWN])
 
 
-def only(laptop: Laptop) -> Standing:
-    """The one row there is."""
-    (found,) = status.standings(None)
-    return found
-
-
-def rented(laptop: Laptop, stack: str = "local", **more: object) -> int:
-    """The id of a box in the account, tagged as `up` tags it."""
-    tags = ["daybox", f"daybox-stack-{stack}", "daybox-lease-20261121t080000z-abcd"]
-    return int(laptop.cloud.create(f"daybox-{stack}", tags=tags, **more)["id"])
-
-
-def test_a_box_that_is_there_and_answers_is_up(laptop: Laptop) -> None:
-    laptop.has("local", laptop.box("local", rented(laptop)))
-    found = only(laptop)
-    assert (found.state, found.held, found.report, found.word) == ("up", True, REPORT, "")
-
-
-def test_a_box_that_does_not_answer_is_up_all_the_same_and_says_why_no_more_is_known(laptop: Laptop) -> None:
-    laptop.has("local", laptop.box("local", rented(laptop)))
-    laptop.answer = UNREACHED
-    found = only(laptop)
-    assert (found.state, found.word) == ("up", UNREACHED.fact)
-
-
-def test_a_box_without_a_bundle_says_what_to_do(laptop: Laptop) -> None:
-    laptop.has("local", laptop.box("local", rented(laptop)))
-    laptop.answer = None
-    assert only(laptop).word == "it has no bundle yet: fab bootstrap --stack local"
-
-
-def test_why_it_is_unknown_stands_beside_what_it_lacks(laptop: Laptop) -> None:
-    laptop.has("local", laptop.box("local", 7))
-    laptop.answer = None
-    said = only(laptop).word
-    assert "no event says that it was deleted" in said and "it has no bundle yet" in said
-
-
-def test_a_box_that_deleted_itself_is_gone_and_cost_what_it_lived(laptop: Laptop) -> None:
-    box = laptop.box("local", rented(laptop))
-    laptop.cloud.call("DELETE", f"/linode/instances/{box.instance_id}")
-    laptop.has("local", box)
-    found = only(laptop)
-    assert (found.state, found.until is not None) == ("gone", True)
-    assert found.word == "the account has no such box any more; the rest goes with `pulumi destroy -s local`"
-
-
-@pytest.mark.parametrize("fault", ["server-error", "expired-token"])
-def test_an_account_that_cannot_be_read_makes_it_unknown_with_the_reason(laptop: Laptop, fault: str) -> None:
-    laptop.has("local", laptop.box("local", rented(laptop)))
-    laptop.answer = UNREACHED
-    laptop.cloud.fault(fault, "GET", "^/v4/linode/instances", times=None)
-    found = only(laptop)
-    assert found.state == "unknown"
-    assert found.word.startswith("cloud: /linode/instances")
-
-
-def test_a_cloud_that_does_not_run_makes_it_unknown(laptop: Laptop) -> None:
-    laptop.has("local", replace(laptop.box("local", 7), api_url="http://127.0.0.1:9"))
-    laptop.answer = UNREACHED
-    found = only(laptop)
-    assert found.state == "unknown" and "does not answer" in found.word
-
-
-def test_without_a_token_a_rented_box_is_unknown_and_never_gone(laptop: Laptop) -> None:
-    laptop.has("coder-30b", replace(laptop.box("coder-30b", 7), cloud="linode"))
-    found = only(laptop)
-    assert (found.state, found.word) == ("unknown", "LINODE_TOKEN: is not set")
-
-
-def test_a_stack_without_a_box_is_down(laptop: Laptop) -> None:
-    laptop.has("local")
-    assert only(laptop) == Standing("local", "down")
-
-
-def test_what_a_failed_up_left_is_said(laptop: Laptop) -> None:
-    laptop.has("local", resourceCount=4)
-    assert only(laptop).word == "4 resources are left of it: pulumi destroy -s local"
-
-
-def unreadable(_stack: str) -> Any:
-    raise ConfigError("stacks/local/url: the local cloud is not running", hint="source scripts/env local")
-
-
-def test_a_stack_with_something_in_its_state_is_unknown_while_its_account_cannot_be_asked(
-    laptop: Laptop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its last `up` may have been killed after the create."""
-    monkeypatch.setattr(status, "find_settings", unreadable)
-    laptop.has("local", resourceCount=4)
-    assert only(laptop) == Standing("local", "unknown", word="stacks/local/url: the local cloud is not running")
-
-
-def test_the_account_of_a_stack_with_faulty_settings_is_asked_too(
-    laptop: Laptop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A fresh checkout has no sshFrom yet, and the box of the laptop before it may live on."""
-    monkeypatch.setattr(status, "find_settings", unreadable)
-    monkeypatch.setattr(status, "raw_settings", lambda _stack: {"cloud": "local", "url": laptop.cloud.url})
-    laptop.has("local")
-    box = rented(laptop)
-    found = only(laptop)
-    assert (found.state, found.instance_id) == ("up", box)
-
-
-def test_a_token_is_never_sent_in_clear_also_where_settings_are_faulty(
-    laptop: Laptop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(status, "raw_settings", lambda _stack: {"cloud": "local", "url": "http://192.0.2.1"})
-    assert status.account_meant("local") == ("", "")
-
-
-@pytest.mark.parametrize(("ended", "state"), [(None, "unknown"), ("2026-11-21T09:00:00Z", "down")])
-def test_so_is_one_with_a_lease_that_the_ledger_has_not_closed(
-    laptop: Laptop, monkeypatch: pytest.MonkeyPatch, ended: str | None, state: str
-) -> None:
-    monkeypatch.setattr(status, "find_settings", unreadable)
-    ledger.write(replace(ENTRY, ended=ended))
-    laptop.has("local")
-    assert only(laptop).state == state
-
-
-def test_a_stack_of_which_nothing_was_begun_is_down_without_asking(
-    laptop: Laptop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(status, "find_settings", unreadable)
-    laptop.has("local")
-    assert only(laptop) == Standing("local", "down")
-
-
-def test_the_box_of_a_killed_up_is_shown_by_its_tag(laptop: Laptop) -> None:
-    instance_id = rented(laptop)
-    laptop.has("local")
-    found = only(laptop)
-    assert (found.stack, found.state, found.held, found.instance_id) == ("local", "up", False, instance_id)
-    assert found.usd_per_hour == 0.1  # the live price of its plan
-    assert found.price_source == f"{laptop.cloud.url.removeprefix('http://')} {datetime.now(UTC):%Y-%m-%d}"
-
-
-def test_a_killed_ups_price_is_the_one_it_was_rented_at(laptop: Laptop) -> None:
-    rented(laptop)
-    ledger.write(ENTRY)
-    laptop.has("local")
-    assert only(laptop).usd_per_hour == 0.25
-
-
-def test_a_box_of_another_laptops_stack_is_shown_too(laptop: Laptop) -> None:
-    rented(laptop, "elsewhere")
-    laptop.has("local")
-    assert [(one.stack, one.state) for one in status.standings(None)] == [("elsewhere", "up"), ("local", "down")]
-
-
-def test_a_box_of_an_unfinished_up_that_the_state_holds_is_marked_so(laptop: Laptop) -> None:
-    laptop.held = [rented(laptop)]
-    laptop.has("local", resourceCount=4)
-    assert only(laptop).held
-
-
-def test_what_is_not_ours_in_the_account_is_not_shown(laptop: Laptop) -> None:
-    laptop.cloud.create("blog", tags=["web"])
-    laptop.has("local")
-    assert only(laptop) == Standing("local", "down")
-
-
-def test_one_stack_can_be_asked_for(laptop: Laptop) -> None:
-    laptop.has("local")
-    laptop.has("coder-7b")
-    assert [one.stack for one in status.standings("coder-7b")] == ["coder-7b"]
-
-
-def test_a_stack_that_nobody_knows_is_refused_with_the_choices(laptop: Laptop) -> None:
-    laptop.has("local")
-    with pytest.raises(UsageError) as caught:
-        status.standings("lokal")
-    assert caught.value.line() == "stacks/lokal: there is no such stack; choose from: local"
-
-
-def test_json_is_a_list_of_rows_and_nothing_else(laptop: Laptop, capsys: pytest.CaptureFixture[str]) -> None:
-    laptop.has("local")
+def test_json_is_a_list_of_rows_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
     status.status.body(None, json=True)
     assert [row["state"] for row in json.loads(capsys.readouterr().out)] == ["down"]
 
 
-def test_people_get_a_table(laptop: Laptop, capsys: pytest.CaptureFixture[str]) -> None:
-    laptop.has("local")
+def test_people_get_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     status.status.body(None)
     assert [line.split() for line in capsys.readouterr().out.splitlines()][1] == ["local", "down"]
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_what_is_no_terminal_is_not_watched_on(as_json: bool) -> None:
+    with pytest.raises(UsageError) as caught:
+        check_watchable(as_json, 5)
+    assert caught.value.line() == (
+        "fab status: --watch needs a terminal; programs ask again and again: fab status --json"
+    )
+
+
+def test_an_account_with_a_box_and_no_sweep_is_loud() -> None:
+    [line] = sweep_lines([up()], NOW)
+    assert line.loud and line.text.startswith("NO SECOND KILLER: no sweep has looked into http://127.0.0.1:9 ever")
+
+
+def test_the_age_of_the_last_good_sweep_is_told() -> None:
+    sweeps.record([up().api_url])
+    assert sweep_lines([up()], datetime.now(UTC) + timedelta(minutes=12)) == [
+        SweepLine("last good sweep: 12 min ago"),
+    ]
+
+
+def test_without_a_box_and_a_sweep_nobody_shouts() -> None:
+    assert [line.loud for line in sweep_lines([DOWN], NOW)] == [False]
+
+
+@pytest.mark.parametrize(("minutes", "words"), [(12, "12 min ago"), (180, "3 h ago"), (-5, "0 min ago")])
+def test_how_long_ago(minutes: int, words: str) -> None:
+    assert ago(NOW, NOW - timedelta(minutes=minutes)) == words
+
+
+def test_nobody_knows_when_is_unknown() -> None:
+    assert ago(NOW, None) == "unknown"
+
+
+PROGRAM = """
+import sys, time
+from playbooks import status
+from playbooks.status import Seen
+from stacks.errors import ConfigError
+from datetime import UTC, datetime
+looks = []
+def standings(_stack):
+    looks.append(1)
+    if len(looks) == 2:
+        raise ConfigError("pulumi: is not on PATH", hint="source scripts/env")
+    if len(looks) == 4:
+        time.sleep(60)
+    from tests.playbooks.test_standing import up
+    return [up(stack=f"look-{len(looks)}")]
+status.standings = standings
+status.status.body(None, watch=True, every=1)
+print("after")
+"""
+
+
+@contextmanager
+def watching(**environment: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """`fab status --watch` on a terminal of 80 columns: its far end, and the process."""
+    far, near = pty.openpty()
+    variables = os.environ | {"COLUMNS": "80", "LINES": "24", "TERM": "xterm-256color"} | environment
+    words = [sys.executable, "-c", PROGRAM]
+    process = subprocess.Popen(words, cwd=ROOT, env=variables, stdin=near, stdout=near, stderr=near)
+    os.close(near)
+    try:
+        yield far, process
+    finally:
+        process.kill()
+        process.wait()
+        os.close(far)
+
+
+def said_until(far: int, words: str, seconds: float = 20) -> str:
+    """All that the terminal got until `words` stood there."""
+    text, deadline = "", time.monotonic() + seconds
+    while words not in text:
+        assert time.monotonic() < deadline, text
+        if select.select([far], [], [], 0.2)[0]:
+            text += os.read(far, 1 << 16).decode()
+    return text
+
+
+def test_it_looks_again_goes_on_after_a_fault_and_ctrl_c_ends_it_with_success() -> None:
+    with watching() as (far, process):
+        said_until(far, "look-1")
+        said_until(far, "pulumi: is not on PATH; source scripts/env")
+        said_until(far, "look-3")
+        time.sleep(1.2)
+        process.send_signal(signal.SIGINT)  # while somebody is asked for a minute
+        assert process.wait(timeout=5) == 0
+
+
+def test_without_colour_there_is_none_and_the_screen_is_given_back() -> None:
+    with watching(NO_COLOR="1") as (far, process):
+        text = said_until(far, "look-1")
+        process.send_signal(signal.SIGINT)
+        text += said_until(far, "\x1b[?1049l")
+        assert process.wait(timeout=5) == 0
+    assert not any(f"\x1b[{code}m" in text for code in ("31", "32", "1;31", "1;32", "33"))

@@ -1,52 +1,23 @@
-"""The sweep: ends by the account's own list, and never another owner's before its end."""
+"""The sweep: ends by the account's own list what should go, and never another owner's before its end."""
 
+import json
 import time
 from collections.abc import Iterator
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from invoke.exceptions import Exit
 
-from playbooks.sweep import accounts_to_look_into, look, may_end, not_asked, not_ended, sweep, tried
-from stacks import ledger
-from stacks.account import Account, Instance
-from stacks.errors import CloudError
-from stacks.lease import Lease
-from stacks.ledger import Entry
-from stacks.places import cloud_dir, owner_file, write_private
+from playbooks.sweep import sweep
+from stacks import account, ledger, refusals, sweeps
+from stacks.errors import CloudError, ConfigError, LeftError, UsageError
+from stacks.places import cloud_dir, ledger_dir, owner_file
 from stacks.proof import LANDING_SECONDS
-from tests.cloud import TOKEN, Cloud, start_cloud
-from tests.stacks.test_receipt import ENTRY
+from tests.cloud import Cloud, start_cloud
+from tests.playbooks.planted import EARLIER, LATER, NOW, Laptop
 
-NOW = datetime.now(UTC)  # the local cloud has no other clock
-LATER, EARLIER = NOW + timedelta(hours=1), NOW - timedelta(hours=1)
-LEASE = Lease("20261121t080000z-ab12", "coder-32b", "me")
-
-
-def box(until: datetime, owner: str = "me") -> Instance:
-    """A listed box of stack coder-32b."""
-    tags = tuple(Lease(LEASE.id, LEASE.stack, owner).tags_until(until))
-    return Instance(7, LEASE.label, "running", "2026-11-21T08:00:05", "g2", "us-ord", "192.0.2.1", tags)
-
-
-def test_a_box_past_its_end_may_be_ended_by_anybody() -> None:
-    assert may_end(box(EARLIER, owner="somebody"), "me", None, NOW)
-
-
-def test_a_living_box_is_left_alone_unless_its_stack_is_named() -> None:
-    assert not may_end(box(LATER), "me", None, NOW)
-    assert may_end(box(LATER), "me", "coder-32b", NOW)
-
-
-def test_another_owners_box_is_never_touched_before_its_end() -> None:
-    assert not may_end(box(LATER, owner="somebody"), "me", "coder-32b", NOW)
-
-
-def test_another_stacks_box_is_not_meant() -> None:
-    assert not may_end(box(EARLIER), "me", "local", NOW)
+INSTANCES, INSTANCE = "^/v4/linode/instances$", "^/v4/linode/instances/"
 
 
 @pytest.fixture(scope="module")
@@ -56,47 +27,15 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     running.stop()
 
 
-def test_a_half_made_box_is_found_by_its_tags_and_ended(cloud: Cloud, tmp_path: Path) -> None:
-    made = cloud.create(LEASE.label, tags=LEASE.tags_until(LATER))["id"]
-    account = Account(cloud.url, TOKEN)
-    assert [found.id for found in look(account, "me", "coder-32b").sweepable] == [made]
-    account.end(made)
-    assert account.instances() == []
-
-
-def test_another_owners_living_box_is_named_and_not_passed_over_in_silence(cloud: Cloud) -> None:
-    made = cloud.create("daybox-theirs", tags=Lease(LEASE.id, "theirs", "somebody").tags_until(LATER))["id"]
-    account = Account(cloud.url, TOKEN)
-    seen = look(account, "me", "theirs")
-    account.end(made)
-    assert (seen.sweepable, [found.id for found in seen.kept]) == ((), [made])
-    assert not_ended(seen.kept[0]).startswith(f"box {made} belongs to owner somebody until ")
-
-
-def test_a_token_of_another_user_than_the_lease_began_with_is_a_fault(
-    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its list is empty whatever bills in the other account."""
-    monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
-    ledger.write(replace(ENTRY, api_url=cloud.url, user="somebody-else"))
-    assert look(Account(cloud.url, TOKEN), "me", "another-stack").faults == ()
-    [fault] = look(Account(cloud.url, TOKEN), "me", ENTRY.stack).faults
-    assert "was rented as somebody-else" in fault
-
-
 @pytest.fixture
-def begun(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Entry]:
-    """A lease with one box, as this laptop's ledger has it, in a local cloud that runs."""
+def laptop(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Laptop]:
+    """This laptop, which has rented nothing yet; waits are short."""
     monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
-    write_private(owner_file(), "me\n")
-    write_private(cloud_dir() / "url", cloud.url)
-    made = cloud.create(ENTRY.label, tags=Lease(ENTRY.lease, ENTRY.stack, "me").tags_until(LATER))
-    yield ledger.write(
-        replace(ENTRY, cloud="local", user="daybox", api_url=cloud.url, instance_ids=(made["id"],), landed=1.0)
-    )
-    cloud.clear_faults()
-    for row in cloud.json("GET", "/linode/instances")["data"]:
-        cloud.call("DELETE", f"/linode/instances/{row['id']}")
+    monkeypatch.setattr(account, "BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr(refusals, "LOOK_SECONDS", 0.01)
+    made = Laptop(cloud)
+    yield made
+    made.clear()
 
 
 def swept(**options: Any) -> int:
@@ -108,63 +47,322 @@ def swept(**options: Any) -> int:
     return 0
 
 
-def test_an_empty_page_is_not_taken_for_an_empty_account(cloud: Cloud, begun: Entry) -> None:
-    """Invariant 4: the box bills, whatever that list says."""
-    cloud.fault("empty-page", "GET", "^/v4/linode/instances$", times=None)
-    assert swept(stack=begun.stack, yes=True) == CloudError.exit_code
-    cloud.clear_faults()
-    assert swept(stack=begun.stack, yes=True) == 0
-    assert cloud.json("GET", "/linode/instances")["data"] == []
-    assert swept(stack=begun.stack, yes=True) == 0
+def told(capsys: pytest.CaptureFixture[str], **options: Any) -> dict[str, Any]:
+    """What `fab sweep --json` prints, with its exit status."""
+    status = swept(json=True, **options)
+    report: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return report | {"status": status}
 
 
-def test_a_box_that_was_asked_for_and_never_seen_is_a_fault_while_it_may_still_appear(begun: Entry) -> None:
-    unseen = replace(begun, lease="20261121t100000z-cd34", label="daybox-other", instance_ids=(), landed=0.0)
-    ledger.write(replace(unseen, stack="other", intended=time.time()))
+def kinds(rows: list[dict[str, Any]]) -> dict[int | None, str]:
+    """id -> kind."""
+    return {row["id"]: row["kind"] for row in rows}
+
+
+def plant_what_goes(laptop: Laptop) -> dict[int | None, str]:
+    """One of each kind of leftover; id -> kind."""
+    past, half, stray = laptop.lease("past", "somebody"), laptop.lease("half"), laptop.lease("stray")
+    laptop.entry(half)
+    laptop.entry(stray, ended="2026-11-21T10:00:00Z")
+    return {
+        laptop.box(past, EARLIER): "past",
+        laptop.box(half): "half-made",
+        laptop.box(laptop.lease("orphan")): "orphan",
+        laptop.firewall(stray): "stray",
+        laptop.token(stray): "stray",
+        laptop.volume(laptop.lease("past", "somebody"), EARLIER): "past",
+    }
+
+
+def plant_what_stays(laptop: Laptop) -> dict[int | None, str]:
+    """One of each kind that a plain sweep leaves alone; id -> kind."""
+    live, starting = laptop.lease("live"), laptop.lease("starting", begun=NOW)
+    laptop.entry(live, armed=1.0)
+    laptop.entry(starting, landed=time.time())
+    living = laptop.box(live)
+    laptop.firewall(live, living), laptop.token(live), laptop.volume(live, EARLIER, living)  # no leftovers
+    return {
+        living: "live",
+        laptop.box(starting): "starting",
+        laptop.box(laptop.lease("foreign", "somebody")): "foreign",
+        laptop.cloud.create("daybox-unowned")["id"]: "unowned",
+        laptop.firewall(laptop.lease("foreign", "somebody")): "foreign",
+        laptop.volume(laptop.lease("data"), LATER): "data",
+        laptop.token(laptop.lease("elsewhere")): "unowned",
+    }
+
+
+def test_every_kind_of_leftover_is_found_and_removed_and_nothing_else(
+    laptop: Laptop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stays, goes = plant_what_stays(laptop), plant_what_goes(laptop)
+    there = laptop.left()
+    report = told(capsys, yes=True)
+    assert kinds(report["found"]) == stays | goes
+    assert kinds(report["ended"]) == goes
+    assert (report["left"], report["faults"], report["status"]) == ([], [], 0)
+    assert laptop.left() == there - set(goes)
+    assert told(capsys, yes=True)["ended"] == []
+
+
+def test_without_consent_everything_stays_and_the_exit_status_says_so(
+    laptop: Laptop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    goes, there = plant_what_goes(laptop), laptop.left()
+    report = told(capsys)
+    assert (kinds(report["left"]), report["ended"], report["status"]) == (goes, [], LeftError.exit_code)
+    assert swept() == LeftError.exit_code  # nobody is at the terminal
+    assert laptop.left() == there
+
+
+def test_a_row_of_json_has_all_that_is_known(laptop: Laptop, capsys: pytest.CaptureFixture[str]) -> None:
+    lease = laptop.lease("past", "somebody")
+    made = laptop.box(lease, EARLIER)
+    report = told(capsys)
+    [row] = report["found"]
+    assert row.pop("created").startswith("20")
+    assert row == {
+        "account": laptop.cloud.url,
+        "kind": "past",
+        "what": "box",
+        "id": made,
+        "label": "daybox-past",
+        "stack": "past",
+        "lease": lease.id,
+        "owner": "somebody",
+        "until": EARLIER.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "why": "its end has passed",
+    }
+    assert report["accounts"] == [laptop.cloud.url] and report["not_looked_at"] == []
+
+
+def test_people_read_what_goes_before_what_stays(laptop: Laptop, capsys: pytest.CaptureFixture[str]) -> None:
+    gone, kept = laptop.box(laptop.lease("a"), EARLIER), laptop.box(laptop.lease("b", "somebody"))
+    assert swept() == LeftError.exit_code
+    heads = [line for line in capsys.readouterr().out.splitlines() if not line.startswith("  ")]
+    assert heads == ["past, goes:", "foreign, stays:"]
+    assert laptop.left() == {gone, kept}
+
+
+def test_a_named_stack_is_ended_whole_whatever_its_end(laptop: Laptop, capsys: pytest.CaptureFixture[str]) -> None:
+    """A killed `up` of a moment ago: --stack waits for no grace."""
+    mine, other = laptop.lease("mine", begun=NOW), laptop.lease("other")
+    laptop.entry(mine, intended=time.time()), laptop.entry(other, armed=1.0)
+    box, kept = laptop.box(mine), laptop.box(other)
+    ours = {box, laptop.firewall(mine, box), laptop.token(mine), laptop.volume(mine, LATER, box)}
+    report = told(capsys, stack="mine", yes=True)
+    assert (set(kinds(report["ended"])), report["status"]) == (ours, 0)
+    assert laptop.left() == {kept}
+
+
+def test_another_owners_living_box_is_named_and_not_passed_over_in_silence(
+    laptop: Laptop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = laptop.box(laptop.lease("theirs", "somebody"))
+    report = told(capsys, stack="theirs", yes=True)
+    assert report["status"] == CloudError.exit_code
+    assert report["faults"][0].startswith(f"box {made} belongs to owner somebody until ")
+    assert laptop.left() == {made}
+
+
+def test_a_box_that_names_no_owner_is_its_namers(laptop: Laptop) -> None:
+    laptop.cloud.create("daybox-unowned")
+    assert swept(stack="unowned", yes=True) == 0
+    assert laptop.left() == set()
+
+
+def test_a_ghost_is_told_with_the_way_out_and_is_no_leftover(
+    laptop: Laptop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lease = laptop.lease("ghost")
+    box = laptop.box(lease)
+    laptop.entry(lease, box, armed=1.0, landed=time.time())
+    laptop.cloud.json("DELETE", f"/linode/instances/{box}")
+    report = told(capsys, yes=True)
+    assert (kinds(report["found"]), report["status"]) == ({box: "ghost"}, 0)
+    assert "`pulumi destroy -s ghost`" in report["found"][0]["why"]
+
+
+def test_a_box_that_is_not_listed_is_no_ghost_without_the_event(
+    laptop: Laptop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Invariant 4: it bills, whatever that list says; and what protects it stays."""
+    lease = laptop.lease("hidden")
+    box = laptop.box(lease)
+    laptop.entry(lease, box, armed=1.0, landed=time.time())
+    laptop.firewall(lease, box), laptop.token(lease)
+    there = laptop.left()
+    laptop.cloud.fault("empty-page", "GET", INSTANCES, times=None)
+    for options in ({}, {"stack": "hidden"}):
+        report = told(capsys, yes=True, **options)
+        assert (report["ended"], report["status"]) == ([], CloudError.exit_code)
+        assert any("no event says that it was deleted" in fault for fault in report["faults"])
+    laptop.cloud.clear_faults()
+    assert laptop.left() == there
+    assert swept(stack="hidden", yes=True) == 0
+    assert laptop.left() == set()
+
+
+def test_a_firewall_before_a_box_that_is_not_listed_is_a_contradiction(
+    laptop: Laptop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where no ledger knows the box."""
+    lease = laptop.lease("hidden")
+    box = laptop.box(lease)
+    wall = laptop.firewall(lease, box)
+    laptop.cloud.fault("empty-page", "GET", INSTANCES, times=None)
+    report = told(capsys, yes=True)
+    assert report["faults"] == [
+        f"cloud: firewall {wall} hangs on box {box}, which is not listed; run this again; nothing was concluded from it"
+    ]
+
+
+def test_a_box_that_was_asked_for_and_never_seen_is_left_in_peace_and_a_fault_for_who_names_it(
+    laptop: Laptop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lease = laptop.lease("other")
+    laptop.entry(lease, intended=time.time())
+    laptop.token(lease)
+    report = told(capsys, yes=True)
+    assert (set(kinds(report["found"]).values()), report["ended"], report["status"]) == ({"starting"}, [], 0)
     assert swept(stack="other", yes=True) == CloudError.exit_code
-    ledger.write(replace(unseen, stack="other", intended=time.time() - LANDING_SECONDS - 1))
+    ledger.note(lease.id, intended=time.time() - LANDING_SECONDS - 1)
     assert swept(stack="other", yes=True) == 0
 
 
-def test_what_bills_and_was_not_agreed_to_be_ended_is_no_success(begun: Entry) -> None:
-    assert swept(stack=begun.stack, json=True) == CloudError.exit_code
-
-
-def test_a_local_cloud_that_does_not_run_may_have_boxes(begun: Entry, monkeypatch: pytest.MonkeyPatch) -> None:
-    (cloud_dir() / "url").unlink()
-    assert not_asked(begun.stack) and not not_asked("another-stack")
-
-
-def test_a_stack_that_was_never_begun_here_is_looked_for_wherever_there_is_a_token(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_token_of_another_user_than_the_lease_began_with_is_a_fault(
+    laptop: Laptop, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
-    monkeypatch.setenv("LINODE_TOKEN", "never-sent")
-    (tmp_path / "cloud").mkdir()
-    (tmp_path / "cloud/url").write_text("http://127.0.0.1:1")
-    urls = [account.api_url for account in accounts_to_look_into("coder-30b")]
-    assert urls == ["http://127.0.0.1:1", "https://api.linode.com"]
+    """Its list is empty whatever bills in the other account."""
+    laptop.entry(laptop.lease("theirs"), user="somebody-else")
+    assert "was rented as somebody-else" in told(capsys, stack="theirs")["faults"][0]
+    assert sweeps.last_good() is None
 
 
-def test_a_delete_that_did_not_succeed_is_not_called_ended(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stacks.account.END_SECONDS", 0.1)
-    made = cloud.create("daybox-stuck", tags=LEASE.tags_until(LATER))["id"]
-    account = Account(cloud.url, TOKEN)
-    monkeypatch.setattr(account, "delete_instance", lambda _: None)
-    with pytest.raises(CloudError, match="still there, and bills"):
-        account.end(made)
+@pytest.mark.parametrize("fault", ["server-error", "unavailable", "rate-limit", "false-404", "reply-lost"])
+def test_a_delete_that_fails_five_times_is_asked_again(laptop: Laptop, fault: str) -> None:
+    """A false 404 is what we wanted, and proves nothing."""
+    laptop.box(laptop.lease("past"), EARLIER)
+    laptop.cloud.fault(fault, "DELETE", INSTANCE, times=5, seconds=0)
+    assert swept(yes=True) == 0
+    assert laptop.left() == set()
 
 
-def test_one_box_that_makes_trouble_does_not_keep_the_others_alive() -> None:
-    faults: list[str] = []
-
-    def trouble() -> int:
-        raise CloudError("cloud: silent", hint="wait")
-
-    assert [tried(faults, trouble), tried(faults, lambda: 7)] == [None, 7]
-    assert faults == ["cloud: silent; wait"]
+@pytest.mark.parametrize("path", [INSTANCES, "^/v4/networking/firewalls$", "^/v4/volumes$", "^/v4/profile/tokens$"])
+@pytest.mark.parametrize("fault", ["server-error", "no-capacity", "expired-token", "false-404"])
+def test_a_list_that_is_not_to_be_had_is_a_fault_and_not_an_empty_one(laptop: Laptop, fault: str, path: str) -> None:
+    laptop.cloud.fault(fault, "GET", path, times=None)
+    assert swept(yes=True) == CloudError.exit_code
+    assert sweeps.last_good() is None
 
 
-def test_an_until_tag_that_cannot_be_read_ends_nothing() -> None:
-    odd = Instance(7, "daybox-x", "running", "2026-11-21T08:00:05", "g2", "us-ord", "192.0.2.1", ("daybox-until-soon",))
-    assert not may_end(odd, "me", None, NOW)
+def test_what_cannot_be_ended_is_a_fault_and_keeps_what_protects_it(
+    laptop: Laptop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(refusals, "END_SECONDS", 0.1)
+    lease = laptop.lease("half")
+    laptop.entry(lease)
+    box, other = laptop.box(lease), laptop.box(laptop.lease("past"), EARLIER)
+    wall, token = laptop.firewall(lease, box), laptop.token(lease)
+    laptop.cloud.fault("server-error", "DELETE", f"{INSTANCE}{box}$", times=None)
+    report = told(capsys, yes=True)
+    assert (kinds(report["ended"]), report["status"]) == ({other: "past"}, CloudError.exit_code)
+    assert laptop.left() == {box, wall, token}
+    laptop.cloud.clear_faults()
+    assert kinds(told(capsys, yes=True)["ended"]) == {box: "half-made", wall: "stray", token: "stray"}
+
+
+def test_a_token_that_may_not_delete_is_refused_at_once(
+    laptop: Laptop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    laptop.box(laptop.lease("past"), EARLIER)
+    laptop.cloud.fault("expired-token", "DELETE", INSTANCE, times=None)
+    began = time.monotonic()
+    assert told(capsys, yes=True)["status"] == CloudError.exit_code
+    assert time.monotonic() - began < 10
+
+
+def test_what_the_token_does_not_let_us_see_is_said(
+    laptop: Laptop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    laptop.cloud.add_token("weak", "linodes:read_write events:read_only firewall:read_write")
+    monkeypatch.setattr("playbooks.accounts.deploy_token", lambda _: "weak")
+    report = told(capsys, yes=True)
+    assert report["not_looked_at"] == [
+        "volumes: the token lacks the scope volumes:read_write",
+        "tokens: the token lacks the scope account:read_write",
+    ]
+    assert report["status"] == 0
+
+
+def test_an_entry_that_cannot_be_read_is_a_fault_and_keeps_nothing_else_alive(
+    laptop: Laptop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lease = laptop.lease("broken")
+    box, past = laptop.box(lease), laptop.box(laptop.lease("past"), EARLIER)
+    ledger_dir().mkdir(exist_ok=True)
+    (ledger_dir() / f"{lease.id}.json").write_text("{")
+    report = told(capsys, yes=True)
+    assert (kinds(report["found"])[box], kinds(report["ended"])) == ("live", {past: "past"})
+    assert report["status"] == CloudError.exit_code and "is no receipt" in report["faults"][0]
+
+
+def test_a_cloud_that_came_back_under_another_url_has_no_orphans(
+    laptop: Laptop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The lease is known all the same, and so nothing is taken from its box."""
+    lease, gone = laptop.lease("moved"), laptop.lease("unproved")
+    laptop.entry(lease, armed=1.0, api_url="http://127.0.0.1:1")
+    laptop.entry(gone, 7, armed=1.0, api_url="http://127.0.0.1:1")
+    box, token = laptop.box(lease), laptop.token(gone)
+    report = told(capsys, yes=True)
+    assert kinds(report["found"]) == {box: "live", token: "starting"}
+    assert laptop.left() == {box, token}
+
+
+def test_what_was_swept_is_noted_in_the_ledger_with_its_reason(laptop: Laptop) -> None:
+    lease = laptop.lease("half")
+    laptop.entry(lease)
+    box = laptop.box(lease)
+    assert swept(yes=True) == 0
+    entry = ledger.read(lease.id)
+    assert entry and entry.instance_ids == (box,) and entry.landed > entry.intended
+    assert entry.reason == "fab sweep: its `up` ended before it was armed, so it cannot end itself"
+
+
+def test_a_box_that_could_not_be_ended_does_not_look_as_if_it_were_starting(
+    laptop: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refusals, "END_SECONDS", 0.0)
+    lease = laptop.lease("half")
+    laptop.entry(lease)
+    box = laptop.box(lease)
+    laptop.cloud.fault("server-error", "DELETE", INSTANCE, times=None)
+    assert swept(yes=True) == CloudError.exit_code
+    entry = ledger.read(lease.id)
+    assert entry and (entry.instance_ids, entry.landed) == ((box,), 0.0)
+
+
+def test_a_good_sweep_is_recorded_and_one_of_a_single_stack_is_not(laptop: Laptop) -> None:
+    assert swept(stack="nothing", yes=True) == 0 and sweeps.last_good() is None
+    assert swept() == 0 and sweeps.last_good(laptop.cloud.url) is not None
+
+
+def test_a_place_that_never_rented_ends_what_is_past_and_nothing_else(
+    laptop: Laptop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A CI: it has no ledger, so it cannot know what lives."""
+    owner_file().unlink()
+    past, living = laptop.box(laptop.lease("a", "somebody"), EARLIER), laptop.box(laptop.lease("b", "somebody"))
+    assert kinds(told(capsys, yes=True)["ended"]) == {past: "past"}
+    assert laptop.left() == {living}
+    assert swept(stack="b", yes=True) == ConfigError.exit_code
+
+
+def test_nobody_to_ask_is_said(laptop: Laptop) -> None:
+    (cloud_dir() / "url").unlink()
+    assert swept() == UsageError.exit_code
+
+
+def test_the_timers_flags_stand_alone(laptop: Laptop) -> None:
+    assert swept(install_timer=True, yes=True) == UsageError.exit_code

@@ -51,11 +51,12 @@ class World:
         return pid
 
     def ssh_pid(self) -> int:
-        return next(pid for pid in descendants(self.gateway_pid()) if program(pid) == "ssh")
+        """The ssh that forwards; another one follows the box's words over its connection."""
+        return next(pid for pid in descendants(self.gateway_pid()) if b"\0-N\0" in command_line(pid))
 
 
-def program(pid: int) -> str:
-    return Path(f"/proc/{pid}/comm").read_text().strip()
+def command_line(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def within(seconds: float, happened: Callable[[], bool]) -> bool:
@@ -273,7 +274,7 @@ def test_ctrl_c_while_the_gateway_starts_ends_it_although_nobody_can_find_it_yet
     monkeypatch.setattr(gateway_process, "living_pid", interrupted)
     with pytest.raises(KeyboardInterrupt):
         open_for(world.box)
-    lines = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in descendants(os.getpid())]
+    lines = [command_line(pid) for pid in descendants(os.getpid())]
     assert not [line for line in lines if b"playbooks.gateway" in line]
 
 
@@ -363,10 +364,13 @@ def test_the_gateway_inherits_no_token_no_proxy_and_no_agent(tmp_path: Path, mon
     monkeypatch.setenv("DAYBOX_CACHE", str(tmp_path / "cache"))
     for name in ("LINODE_TOKEN", "HTTP_PROXY", "SSH_AUTH_SOCK", "HF_TOKEN", "PULUMI_CONFIG_PASSPHRASE"):
         monkeypatch.setenv(name, "planted")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/1000")
+    monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
     assert "planted" not in gateway_environment().values()
     assert gateway_environment() == environment() | {
         "DAYBOX_STATE": str(tmp_path / "state"),
         "DAYBOX_CACHE": str(tmp_path / "cache"),
+        "XDG_RUNTIME_DIR": "/run/user/1000",  # where a desktop takes notices
     }
     assert start_words("s")[1:] == ["-m", "playbooks.gateway", "--stack", "s"]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from stacks import account as account_module
+from stacks import refusals
 from stacks.account import Account
 from stacks.errors import CloudError, ConfigError
 from tests.cloud import TOKEN, Cloud, start_cloud
@@ -126,3 +127,52 @@ def test_a_full_answer_is_needed_not_half_of_it(
     monkeypatch.setattr(account, "_call", lambda *_, **__: {"data": [], "pages": 1, "results": 3})
     with pytest.raises(CloudError, match="0 of 3 rows"):
         account.instances()
+
+
+def test_what_runs_unattended_finds_its_token_in_a_file_whatever_is_exported(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text("its-own\n")
+    monkeypatch.setenv("LINODE_TOKEN", "inherited")
+    assert account_module.deploy_token("") == "inherited"
+    monkeypatch.setenv("DAYBOX_TOKEN_FILE", str(tmp_path / "token"))
+    assert account_module.deploy_token("") == "its-own"
+
+
+def test_the_local_clouds_word_needs_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINODE_TOKEN", "of-linode")
+    assert account_module.deploy_token(TOKEN) == TOKEN
+
+
+@pytest.mark.parametrize("fault", ["server-error", "unavailable", "rate-limit", "busy", "false-404", "reply-lost"])
+def test_a_deletion_that_fails_five_times_is_asked_again(
+    account: Account, cloud: Cloud, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    monkeypatch.setattr(refusals, "LOOK_SECONDS", 0.01)
+    made = cloud.create("stubborn")["id"]
+    cloud.fault(fault, "DELETE", f"^/v4/linode/instances/{made}$", times=5, seconds=0)
+    account.end(made)
+    assert account.instances() == []
+
+
+@pytest.mark.parametrize("path", [LIST, "^/v4/linode/instances/", "^/v4/account/events$"])
+def test_an_end_is_not_proved_while_one_of_the_three_is_silent(
+    account: Account, cloud: Cloud, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """List, the very id, and events must all say so."""
+    monkeypatch.setattr(refusals, "END_SECONDS", 0.0)
+    made = cloud.create("unproved")["id"]
+    cloud.fault("server-error", "GET", path, times=None)
+    with pytest.raises(CloudError, match=f"box {made} may still be there"):
+        account.end(made)
+
+
+def test_an_empty_page_and_false_404s_do_not_end_a_box(
+    account: Account, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refusals, "END_SECONDS", 0.0)
+    made = cloud.create("hidden")["id"]
+    cloud.fault("empty-page", "GET", LIST, times=None)
+    cloud.fault("false-404", ".*", f"^/v4/linode/instances/{made}$", times=None)
+    with pytest.raises(CloudError, match=f"box {made} may still be there"):
+        account.end(made)

@@ -69,8 +69,12 @@ def test_the_last_file_is_the_hash_of_the_others(bundle: Bundle) -> None:
 def test_no_path_is_there_twice_and_each_is_ours(bundle: Bundle) -> None:
     paths = [file.path for file in bundle.files]
     assert len(paths) == len(set(paths))
-    ours = ("/opt/daybox/", "/etc/systemd/system/daybox", "/etc/systemd/system/docker.service.d/daybox.conf")
-    ours += ("/etc/sysctl.d/60-daybox.conf",)
+    ours = (
+        "/opt/daybox/",
+        "/etc/systemd/system/daybox",
+        "/etc/systemd/system/docker.service.d/daybox.conf",
+        "/etc/sysctl.d/60-daybox.conf",
+    )
     assert all(path.startswith(ours) for path in paths)
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from stacks.account import Instance
 from stacks.errors import CloudError
-from stacks.lease import Lease, current_lease, held_ids
+from stacks.lease import Lease, current_lease, held_ids, lease_start
 
 NOW = datetime(2026, 11, 21, 9, 15, 3, tzinfo=UTC)
 OURS = Lease("20261121t080000z-ab12", "coder-32b", "me")
@@ -97,3 +97,8 @@ def test_what_is_being_replaced_or_was_never_made_does_not_count(mark: dict[str,
 
 def test_a_stack_that_was_never_up_holds_nothing() -> None:
     assert held_ids({"deployment": None}) == []
+
+
+@pytest.mark.parametrize("lease", ["", "x", "20261121-abcd"])
+def test_an_id_of_another_form_tells_no_start(lease: str) -> None:
+    assert lease_start(lease) is None

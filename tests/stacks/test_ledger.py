@@ -1,12 +1,18 @@
 """The ledger: what was begun is known before it bills, and nothing that was noted is lost."""
 
+import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from stacks import ledger
-from tests.stacks.test_receipt import ENTRY
+from stacks.errors import ConfigError
+from stacks.ledger import Life
+from stacks.places import ledger_dir
+from tests.stacks.test_receipt import ENTRY, START
 
 
 @pytest.fixture(autouse=True)
@@ -39,3 +45,37 @@ def test_leases_come_the_oldest_first() -> None:
     for lease in ("20261121t090000z-ab12", "20261120t090000z-ffff"):
         ledger.write(replace(ENTRY, lease=lease))
     assert [entry.lease for entry in ledger.entries()] == ["20261120t090000z-ffff", "20261121t090000z-ab12"]
+
+
+def test_a_receipt_is_read_back_with_the_lives_of_its_boxes() -> None:
+    lives = (Life(7, START, START + timedelta(minutes=5), deletion=9), Life(8, START, told=False))
+    closed = replace(ENTRY, lives=lives, stages={"stages": []}, ended="2026-11-21T10:05:00Z")
+    assert ledger.read(ledger.write(closed).lease) == closed
+
+
+def test_an_entry_of_before_the_receipts_had_lives_is_read() -> None:
+    ledger.write(ENTRY)
+    file = ledger_dir() / f"{ENTRY.lease}.json"
+    row = json.loads(file.read_text())
+    for name in ("lives", "proved_at", "month_spent_usd", "stages", "armed"):
+        del row[name]
+    file.write_text(json.dumps(row))
+    assert ledger.read(ENTRY.lease) == ENTRY
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"instance_ids": 7}'])
+def test_a_damaged_file_is_named_and_is_no_lease_that_cost_nothing(text: str) -> None:
+    ledger.write(ENTRY)
+    (ledger_dir() / f"{ENTRY.lease}.json").write_text(text)
+    with pytest.raises(ConfigError, match=f"{ENTRY.lease}.json: is no receipt"):
+        ledger.read(ENTRY.lease)
+
+
+def test_of_two_who_note_at_the_same_moment_neither_undoes_the_other() -> None:
+    """The gateway notes tokens while `destroy` closes: an old copy written back would open the lease again."""
+    ledger.write(ENTRY)
+    changes = [{"tokens": 5}, {"armed": 1.0}, {"reason": "idle"}, {"ended": "2026-11-21T10:05:00Z"}] * 5
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda change: ledger.note(ENTRY.lease, **change), changes))
+    found = ledger.read(ENTRY.lease)
+    assert found and (found.tokens, found.armed, found.reason, found.ended) == (5, 1.0, "idle", "2026-11-21T10:05:00Z")

@@ -1,16 +1,42 @@
 """Prices: whole hours, and never a price that nobody gave."""
 
 import math
+import os
+import subprocess
+import sys
 
 import pytest
 
+from stacks import price
 from stacks.catalog import PLANS, PRICES_READ
-from stacks.price import affordable_minutes, billed_hours, billed_usd, catalog_price, hourly
+from stacks.price import affordable_minutes, billed_hours, billed_usd, catalog_price, hourly, sum_of, usd_of
 
 
 @pytest.mark.parametrize(("seconds", "hours"), [(1, 1), (3600, 1), (3601, 2), (9000, 3)])
 def test_every_begun_hour_is_billed(seconds: float, hours: int) -> None:
     assert billed_hours(seconds) == hours
+
+
+def test_an_hour_that_tests_made_shorter_is_billed_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(price, "HOUR_SECONDS", 60.0)
+    assert (billed_hours(60), billed_hours(61)) == (1, 2)
+
+
+def test_all_that_is_said_of_an_hour_is_made_shorter_with_it() -> None:
+    probe = "from stacks import price as p; print(p.OVERRUN_MINUTES, p.DELETION_MINUTES, p.affordable_minutes(3, 1))"
+    words, short = [sys.executable, "-c", probe], os.environ | {"DAYBOX_HOUR_SECONDS": "60"}
+    done = subprocess.run(words, env=short, capture_output=True, text=True, check=True)
+    assert [float(number) for number in done.stdout.split()] == pytest.approx([3 / 60, 5 / 60, 3 - 5 / 60])
+
+
+@pytest.mark.parametrize(("hours", "usd_per_hour", "usd"), [(3, 0.335, 1.01), (3, 0.0075, 0.02), (1, 0.145, 0.15)])
+def test_dollars_are_rounded_as_on_paper(hours: int, usd_per_hour: float, usd: float) -> None:
+    """As floats 1.005 is a little less and 0.145, too: a cent would be lost."""
+    assert usd_of(hours, usd_per_hour) == usd
+
+
+def test_cents_add_up() -> None:
+    assert sum_of([0.1] * 3) == 0.3
 
 
 def test_an_unknown_price_stays_unknown() -> None:

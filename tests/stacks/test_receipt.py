@@ -3,13 +3,15 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from stacks import ledger, receipt, watchdog
 from stacks.errors import CloudError
-from stacks.ledger import Entry, check_same_user
-from stacks.receipt import close, receipt_text
+from stacks.ledger import Entry, Life, check_same_user
+from stacks.proof import Proof
+from stacks.receipt import ENTRY_KEYS, ReceiptProvider, closed
 
 START = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 ENTRY = Entry(
@@ -30,33 +32,70 @@ ENTRY = Entry(
 )
 
 
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A laptop of one's own."""
+    monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
+    return tmp_path
+
+
 def test_a_token_of_another_account_proves_nothing() -> None:
     with pytest.raises(CloudError, match="was rented as developer, but LINODE_TOKEN speaks for stranger"):
         check_same_user(ENTRY, "stranger")
 
 
-def test_65_minutes_are_billed_as_two_hours() -> None:
-    closed = close(ENTRY, START + timedelta(minutes=65))
-    assert (closed.billed_hours, closed.usd) == (2, 2.10)
+def inputs(entry: Entry) -> dict[str, Any]:
+    """What Pulumi's state has of the resource."""
+    return {key: getattr(entry, key) for key in (*ENTRY_KEYS, "month_spent_usd")} | {"cloud_token": ""}
 
 
-def test_a_lease_without_a_box_costs_nothing() -> None:
-    closed = close(replace(ENTRY, instance_ids=()), START + timedelta(minutes=5))
-    assert (closed.billed_hours, closed.usd) == (0, 0.0)
+def test_the_intent_keeps_what_others_had_spent_of_the_month(home: Path) -> None:
+    ReceiptProvider().create(inputs(replace(ENTRY, month_spent_usd=12.6)))
+    found = ledger.read(ENTRY.lease)
+    assert found and found.month_spent_usd == 12.6 and found.intended > 0
 
 
-def test_the_receipt_says_what_it_cost_and_where_the_price_is_from() -> None:
-    text = receipt_text(close(ENTRY, START + timedelta(minutes=65)))
-    assert "1.08 h lived, 2 h billed, $2.10 at $1.05/h (api.linode.com 2026-11-21)" in text
+def test_a_state_of_before_knows_nothing_of_the_month(home: Path) -> None:
+    old = inputs(ENTRY)
+    del old["month_spent_usd"]
+    ReceiptProvider().create(old)
+    assert (ledger.read(ENTRY.lease) or ENTRY).month_spent_usd is None
 
 
-def test_the_ledger_gives_back_what_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
+def test_what_others_have_spent_since_is_no_change_of_the_lease() -> None:
+    assert not ReceiptProvider().diff("", inputs(ENTRY), inputs(replace(ENTRY, month_spent_usd=1.0))).changes
+
+
+def test_an_update_keeps_what_was_recorded_since(home: Path) -> None:
+    ledger.write(replace(ENTRY, armed=5.0, tokens=7, month_spent_usd=12.6))
+    ReceiptProvider().update("", {}, inputs(replace(ENTRY, dies_at="2026-11-21T20:00:00Z")))
+    found = ledger.read(ENTRY.lease)
+    assert found and (found.armed, found.tokens, found.month_spent_usd) == (5.0, 7, 12.6)
+    assert found.dies_at == "2026-11-21T20:00:00Z"
+
+
+def test_last_words_that_come_while_the_end_is_proved_stand_in_the_receipt(home: Path) -> None:
+    """The gateway notes them in just that moment."""
+    asked = ledger.write(ENTRY)
+    ledger.note(ENTRY.lease, reason="idle for 30 min", tokens=12)
+    life = Life(7, START, START + timedelta(minutes=65), deletion=9)
+    receipt_now = closed(asked, Proof(START + timedelta(minutes=66), 0, (life,)))
+    assert (receipt_now.reason, receipt_now.tokens, receipt_now.usd) == ("idle for 30 min", 12, 2.1)
+    assert ledger.read(ENTRY.lease) == receipt_now
+
+
+def test_the_ledger_gives_back_what_was_written(home: Path) -> None:
     ledger.write(replace(ENTRY, instance_ids=()))
     ledger.add_instance(ENTRY.lease, 7)
     ledger.add_instance(ENTRY.lease, 7)
     [entry] = ledger.entries()
     assert entry.instance_ids == (7,) and entry.landed > 0
+
+
+def test_a_box_that_was_there_when_pulumi_began_was_ended_by_pulumi(home: Path) -> None:
+    ReceiptProvider().read("", inputs(ENTRY))
+    life = Life(7, START, START + timedelta(minutes=65), deletion=9)
+    assert closed(ENTRY, Proof(START + timedelta(minutes=65, seconds=1), 0, (life,))).reason == "pulumi destroy"
 
 
 def test_class_and_module_names_are_a_stored_format() -> None:

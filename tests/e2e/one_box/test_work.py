@@ -61,7 +61,7 @@ def test_a_longer_lease_comes_with_a_token_that_outlasts_it(laptop: Laptop) -> N
     limits = json.loads(laptop.on_box("cat /etc/daybox/watchdog.json"))
     [token] = laptop.cloud.json("GET", "/profile/tokens")["data"]
     assert new != old and new.startswith(token["token"][:16])
-    assert datetime.fromisoformat(token["expiry"]).replace(tzinfo=UTC).timestamp() >= limits["ends_at"] + 3600
+    assert datetime.fromisoformat(token["expiry"]).replace(tzinfo=UTC).timestamp() >= limits["ends"][0][0] + 3600
 
 
 def test_verify_passes(laptop: Laptop, repository: Path) -> None:

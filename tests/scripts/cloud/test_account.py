@@ -23,3 +23,12 @@ def test_tags_are_those_in_use_and_those_made(cloud: Cloud) -> None:
     labels = [tag["label"] for tag in cloud.json("GET", "/tags")["data"]]
     assert {"borne", "made"} <= set(labels)
     assert labels == sorted(labels)
+
+
+def test_another_account_sees_nothing_of_ours(cloud: Cloud) -> None:
+    box = cloud.create("not-yours")
+    cloud.add_token("elsewhere", "*", username="stranger", account="theirs")
+    assert cloud.json("GET", "/linode/instances", token="elsewhere")["data"] == []
+    assert cloud.call("DELETE", f"/linode/instances/{box['id']}", token="elsewhere").status_code == 404
+    assert cloud.json("GET", "/account/events", token="elsewhere")["data"] == []
+    assert box["id"] in [row["id"] for row in cloud.json("GET", "/linode/instances")["data"]]

@@ -14,6 +14,7 @@ from scripts.cloud.cloud import Cloud as Inside
 from scripts.cloud.store import Store
 from stacks.errors import BoxError
 from tests.cloud import FIREWALL, INSTANCE, Cloud
+from tests.scripts.cloud.conftest import Clock
 
 PATH = "/linode/instances"
 
@@ -189,6 +190,19 @@ def test_a_box_that_does_not_die_stays_listed_and_can_be_deleted_again(store: St
     assert ask(store, BrokenBoxes(boxes), "DELETE", f"{PATH}/{row['id']}").status_code == 500
     assert ask(store, PaperBoxes(boxes), "GET", f"{PATH}/{row['id']}").json()["status"] == "running"
     assert ask(store, PaperBoxes(boxes), "DELETE", f"{PATH}/{row['id']}").status_code == 200
+
+
+def test_the_create_event_is_of_the_moment_that_is_billed_however_long_the_box_takes(
+    store: Store, clock: Clock, tmp_path: Path
+) -> None:
+    class SlowBoxes(PaperBoxes):
+        def create(self, box_id: int, **description: Any) -> str:
+            clock.now += 4
+            return super().create(box_id, **description)
+
+    row = ask(store, SlowBoxes(tmp_path / "boxes"), "POST", PATH, INSTANCE).json()
+    [event, _boot] = ask(store, PaperBoxes(tmp_path / "boxes"), "GET", "/account/events").json()["data"]
+    assert (event["action"], event["created"]) == ("linode_create", row["created"])
 
 
 @pytest.mark.parametrize("phase", ["creating", "deleting"])

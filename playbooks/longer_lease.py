@@ -1,0 +1,192 @@
+"""A longer lease: its end goes into the stack's config, and `pulumi up` makes it true, or the config is as it was."""
+
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from playbooks.boxes import PREFIX, ROOT, box_of, find_settings
+from playbooks.moments import shown
+from playbooks.progress import say
+from playbooks.questions import on_terminal
+from stacks.box import Box
+from stacks.errors import BoxError, CloudError, ConfigError, DayboxError, UsageError
+from stacks.lease import ISO_TIME, lease_start
+from stacks.price import OVERRUN_MINUTES, Price, billed_hours, billed_usd
+from stacks.ssh import Target, run
+
+if TYPE_CHECKING:
+    from stacks.settings import Settings
+
+KEY = "maxLifetimeMinutes"
+LIMITS_ON_BOX = "/etc/daybox/watchdog.json"  # nothing secret: the token is in a file of its own
+CONFIG_SECONDS = 60
+
+
+def make_longer(box: Box, target: Target, moment: datetime, *, ask: bool, show: bool) -> Box:
+    """Make the lease last until `moment`, within its budgets; returns the box as `up` has declared it then.
+
+    ask: let the person at the terminal say yes first. show: what Pulumi says on stdout; else on stderr.
+    Raises UsageError or ConfigError, having changed nothing, where it cannot be; CloudError if `up` fails.
+    """
+    if moment <= hard_end(box):
+        say(f"{box.stack}: its lease ends at {shown(hard_end(box))}, which is late enough; nothing to do")
+        return box
+    lifetime = minutes_to(box, moment)
+    check_budgets(find_settings(box.stack), box, lifetime, moment)
+    first_end_on_box(target)  # raises for a box that is not there: `up` would rent another one
+    if ask:
+        check_agreed(box, moment, can_ask=show)
+    with config_set(box.stack, str(lifetime)):
+        if status := pulumi_up(box.stack, show=show):
+            raise CloudError(
+                f"stacks/{box.stack}/{KEY}: `pulumi up` ended with {status}; {what_holds(target)}",
+                hint=f"{KEY} is as before, and so is the box after the next `pulumi up`; or mend it and run this again",
+            )
+    return box_of(box.stack) or box
+
+
+def hard_end(box: Box) -> datetime:
+    """When its lease ends whatever happens, UTC."""
+    return datetime.strptime(box.dies_at, ISO_TIME).replace(tzinfo=UTC)
+
+
+def start_of(box: Box) -> datetime:
+    """When its lease began, UTC. Raises ConfigError for a lease of another form."""
+    if start := lease_start(box.lease):
+        return start
+    raise ConfigError(f"lease/{box.lease}: does not tell when it began", hint=f"pulumi up -s {box.stack}")
+
+
+def minutes_to(box: Box, moment: datetime) -> int:
+    """Whole minutes from the lease's start that reach `moment`. Raises UsageError beyond what a stack may ask for."""
+    from stacks.values import MOST_MINUTES
+
+    lifetime = math.ceil((moment - start_of(box)).total_seconds() / 60)
+    if lifetime > MOST_MINUTES:
+        raise UsageError(
+            f"stacks/{box.stack}/{KEY}: until {shown(moment)} is more than {MOST_MINUTES // 1440} days",
+            hint="rent by the day",
+        )
+    return lifetime
+
+
+def check_budgets(settings: "Settings", box: Box, lifetime: int, moment: datetime) -> None:
+    """Raises ConfigError if something else ends the box before `moment`, naming it."""
+    from dataclasses import replace
+
+    from stacks.ends import hard_ends
+    from stacks.lease import Lease
+
+    if box.usd_per_hour is None:
+        raise ConfigError(f"stacks/{box.stack}: its price is not known", hint=f"`pulumi up -s {box.stack}` reads it")
+    price, lease = Price(box.usd_per_hour, box.price_source), Lease(box.lease, box.stack, owner="")
+    longer = replace(settings, max_lifetime_minutes=lifetime)
+    first = hard_ends(longer, lease, price, datetime.now(UTC))[0]
+    if first.at < moment:
+        raise ConfigError(
+            f"stacks/{box.stack}: until {shown(moment)} is asked for, but it ends at {shown(first.at)}: {first.why}",
+            hint="ask for less, or raise that budget: pulumi config set daybox:budgetUsd, or daybox:monthBudgetUsd",
+        )
+
+
+def check_agreed(box: Box, moment: datetime, *, can_ask: bool) -> None:
+    """Show what it costs, and ask. Raises UsageError if nobody says yes."""
+    question = f"{box.stack}: lease until {shown(moment)}, not {shown(hard_end(box))}; {whole_price(box, moment)}"
+    if not can_ask or not on_terminal():
+        raise UsageError(f"fab extend: {question}", hint="nobody is here to be asked: say --yes")
+    try:
+        answer = input(f"{question}\n`pulumi up` makes it so. Go on? [y/N] ")
+    except EOFError:
+        answer = ""
+    if answer.strip().lower() not in ("y", "yes"):
+        raise UsageError("fab extend: nothing is changed", hint="say y, or --yes")
+
+
+def usd_at_most(box: Box, end: datetime) -> float | None:
+    """The most that its lease costs until `end`, and what a box may outlive it; None if its price is not known."""
+    return billed_usd(seconds_until(box, end), box.usd_per_hour)
+
+
+def seconds_until(box: Box, end: datetime) -> float:
+    """The longest life of a box that ends at `end`."""
+    return (end - start_of(box) + timedelta(minutes=OVERRUN_MINUTES)).total_seconds()
+
+
+def whole_price(box: Box, end: datetime) -> str:
+    """Price and longest cost until `end`, for people."""
+    usd = usd_at_most(box, end)
+    if usd is None:
+        return "what it costs is not known"
+    hours = billed_hours(seconds_until(box, end))
+    return f"${box.usd_per_hour:.2f}/h ({box.price_source}), at most ${usd:.2f} in {hours} begun hours"
+
+
+@contextmanager
+def config_set(stack: str, text: str) -> Iterator[None]:
+    """The stack's lifetime is `text`; whatever goes wrong within, what was there comes back."""
+    before = own_text(stack)
+    pulumi_config(["set", "-s", stack, f"{PREFIX}{KEY}", text])
+    try:
+        yield
+    except BaseException:  # Ctrl-C, too
+        back = (
+            ["rm", "-s", stack, f"{PREFIX}{KEY}"] if before is None else ["set", "-s", stack, f"{PREFIX}{KEY}", before]
+        )
+        pulumi_config(back)
+        raise
+
+
+def own_text(stack: str) -> str | None:
+    """The lifetime in the stack's own file; None if that of Pulumi.yaml holds."""
+    from stacks.stack_file import config_of, loaded, plain
+
+    text, _ = loaded(stack)
+    value = config_of(text).get(f"{PREFIX}{KEY}")
+    return None if value is None else plain(value)
+
+
+def pulumi_config(words: Sequence[str]) -> None:
+    """`pulumi config …`. Raises ConfigError with its last words."""
+    command = ["pulumi", "-C", str(ROOT), "config", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=CONFIG_SECONDS)
+    if done.returncode:
+        said = (done.stderr.strip() or "no word").splitlines()[-1]
+        raise ConfigError(f"pulumi config {words[0]}: {said}", hint="source scripts/env, then try again")
+
+
+def pulumi_up(stack: str, *, show: bool) -> int:
+    """`pulumi up`, shown as it goes; its exit status. Ctrl-C reaches it, too, and it is waited for: killed it would
+    leave its lock behind, and what it does half done."""
+    words = ["pulumi", "-C", str(ROOT), "up", "-s", stack, "--yes", "--skip-preview"]
+    with subprocess.Popen(words, stdout=None if show else sys.stderr) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue
+
+
+def first_end_on_box(target: Target) -> tuple[datetime, str]:
+    """The first hard end that the box itself holds to, UTC, and why. Raises BoxError if the box does not say."""
+    done = run(target, f"cat {LIMITS_ON_BOX}")
+    try:
+        at, why = min((float(at), str(why)) for at, why in json.loads(done.stdout)["ends"])
+        return datetime.fromtimestamp(at, UTC), why
+    except (ValueError, KeyError, TypeError):
+        raise BoxError(
+            f"box/{target.alias}: {LIMITS_ON_BOX} tells no hard end", hint=f"arm it: pulumi up -s {target.stack}"
+        ) from None
+
+
+def what_holds(target: Target) -> str:
+    """Which limit holds on the box, for people, also if it cannot be asked."""
+    try:
+        at, why = first_end_on_box(target)
+    except DayboxError as error:
+        return f"which limits hold is not known, most likely the old ones: {error.fact}"
+    return f"the box itself ends at {shown(at)}: {why}"

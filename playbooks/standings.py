@@ -1,0 +1,143 @@
+"""How every stack stands: Pulumi, the accounts and the boxes are asked side by side. Reads only."""
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from playbooks.box_standing import Listing, box_standing, listing, with_entry
+from playbooks.boxes import all_stacks, box_of, find_settings, raw_settings
+from playbooks.standing import Standing, listed_only, merged, strays
+from stacks.account import Account, Instance, deploy_token
+from stacks.box import Box
+from stacks.errors import DayboxError, UsageError
+from stacks.places import owner_file
+from stacks.price import Price, live_price
+
+SIDE_BY_SIDE = 16  # all of it is waiting for others
+
+
+@dataclass(frozen=True)
+class Known:
+    """What this laptop knows of one stack.
+
+    begun: an `up` of it was begun here and not seen to its end. why: why it is not known which account it is in.
+    """
+
+    stack: str
+    box: Box | None
+    resources: int = 0
+    begun: bool = False
+    api_url: str = ""
+    token: str = field(default="", repr=False)
+    why: str = ""
+
+    @property
+    def account(self) -> tuple[str, str]:
+        """What tells one account from another."""
+        return self.api_url, self.token
+
+
+def standings(stack: str | None) -> list[Standing]:
+    """How every stack stands, or `stack` alone. Raises UsageError if neither Pulumi nor an account knows it."""
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        stacks = list(pool.map(known, all_stacks()))
+        keys = list(dict.fromkeys(one.account for one in stacks if one.api_url and one.token))
+        listings = dict(zip(keys, pool.map(listing, keys), strict=True))
+        own = pool.map(lambda one: standing(one, listings.get(one.account)), stacks)
+        found = merged(own, [row for one in listings.values() for row in unknown_to(stacks, one)])
+    if stack and stack not in {one.stack for one in found}:
+        names = ", ".join(dict.fromkeys(one.stack for one in found))
+        raise UsageError(f"stacks/{stack}: there is no such stack", hint=f"choose from: {names or 'none yet'}")
+    return [one for one in found if stack in (None, one.stack)]
+
+
+def known(row: Mapping[str, Any]) -> Known:
+    """What Pulumi says of the stack in one row of `pulumi stack ls`."""
+    from stacks.catalog import CLOUDS
+    from stacks.values import named
+
+    name, resources = str(row["name"]), int(row.get("resourceCount") or 0)
+    bare = Known(name, None, resources, begun=bool(resources) or has_open_entry(name))
+    try:
+        bare = replace(bare, box=box_of(name))
+        if bare.box:
+            cloud, api_url = named(CLOUDS, bare.box.cloud), bare.box.api_url
+        else:
+            settings = find_settings(name)
+            cloud, api_url = settings.cloud, settings.api_url
+        return replace(bare, api_url=api_url, token=deploy_token(cloud.token))
+    except DayboxError as error:
+        api_url, token = account_meant(name)
+        return replace(bare, why=error.fact, api_url=api_url, token=token)
+
+
+def account_meant(stack: str) -> tuple[str, str]:
+    """API and token of the account that a stack with faulty settings means: it may have boxes of another laptop.
+
+    Empty if not even that can be told.
+    """
+    from stacks.catalog import CLOUDS
+    from stacks.values import api_url, named
+
+    try:
+        raw = raw_settings(stack)
+        cloud = named(CLOUDS, raw.get("cloud", ""))
+        return api_url(cloud, raw.get("url", "")), deploy_token(cloud.token)
+    except (DayboxError, ValueError):
+        return "", ""
+
+
+def has_open_entry(stack: str) -> bool:
+    """Whether the ledger has a lease of `stack` that was begun and not closed: it may have a box."""
+    from stacks import ledger
+
+    return any(ledger.open_entries(stack))
+
+
+def standing(one: Known, found: Listing | None) -> Standing:
+    """How the stack stands. found: its account's list, None if its account is not known."""
+    why = one.why or (found.why if found else "")
+    if one.box:
+        return box_standing(one.box, found, why)
+    if why and (one.begun or (found and found.why)):
+        return Standing(one.stack, "unknown", word=why)
+    left = f"{one.resources} resources are left of it: pulumi destroy -s {one.stack}" if one.resources else ""
+    return Standing(one.stack, "down", word=left)
+
+
+def unknown_to(stacks: Iterable[Known], found: Listing) -> list[Standing]:
+    """The account's boxes that no stack declares; a half-finished `up` may still have put one into the state."""
+    if found.account is None:
+        return []
+    stacks = list(stacks)
+    rows = strays(found.listed, [one.box.instance_id for one in stacks if one.box])
+    held = {instance_id for one in stacks if rows and one.resources for instance_id in held_by_state(one.stack)}
+    owner = owner_file().read_text().strip() if owner_file().is_file() else ""
+    made = (listed_only(row, held=row.id in held, price=price(row, found.account), owner=owner) for row in rows)
+    return [with_entry(replace(one, api_url=found.account.api_url, clock=found.now)) for one in made]
+
+
+def held_by_state(stack: str) -> list[int]:
+    """Ids of the boxes in the stack's state; none if it cannot be read."""
+    from stacks.lease import held_ids
+    from stacks.lot import export
+
+    try:
+        return held_ids(export(stack))
+    except DayboxError:
+        return []
+
+
+def price(row: Instance, account: Account) -> Price | None:
+    """Of a box that no stack declares: as agreed when it was rented, else the live one, else unknown."""
+    from stacks import ledger
+    from stacks.lease import LEASE_TAG, tagged
+
+    try:
+        if entry := ledger.read(tagged(row.tags, LEASE_TAG) or ""):
+            return Price(entry.usd_per_hour, entry.price_source)
+        return live_price(account, row.plan, row.region, datetime.now(UTC))
+    except DayboxError:
+        return None
