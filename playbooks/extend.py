@@ -4,6 +4,7 @@ import json as json_text
 import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from subprocess import CompletedProcess
 from typing import Any
 
 from invoke.context import Context
@@ -14,6 +15,7 @@ from playbooks.longer_lease import hard_end, make_longer, usd_at_most, whole_pri
 from playbooks.moments import moment_in, moment_until, shown
 from playbooks.report import BOX, OnBox
 from playbooks.standing import iso
+from playbooks.words import known, last_words
 from stacks.box import Box, box_target
 from stacks.errors import BoxError, UsageError
 from stacks.ssh import Target, run
@@ -60,7 +62,7 @@ def extend(
     target = box_target(box)
     if lease and moment:
         box = make_longer(box, target, moment, ask=not yes, show=not json)
-        kept = ask_watchdog(target, status())
+        kept = ask_watchdog(box, target, status())
     else:
         kept = keep_idle(box, target, moment)
     if json:
@@ -90,7 +92,7 @@ def keep_idle(box: Box, target: Target, moment: datetime | None) -> Kept:
             f"stacks/{box.stack}: until {shown(moment)} is asked for, but its lease ends at {shown(hard_end(box))}",
             hint="ask for less, or move that end first, with the same words and --lease",
         )
-    return ask_watchdog(target, keep_until(moment))
+    return ask_watchdog(box, target, keep_until(moment))
 
 
 def keep_until(moment: datetime | None, onbox: OnBox = BOX) -> str:
@@ -103,9 +105,9 @@ def status(onbox: OnBox = BOX) -> str:
     return shlex.join([str(onbox.watchdog), "--status"])
 
 
-def ask_watchdog(target: Target, words: str) -> Kept:
+def ask_watchdog(box: Box, target: Target, words: str) -> Kept:
     """What the box's watchdog answers to `words`. Raises BoxError if it refuses, or knows no such words."""
-    done = run(target, words)
+    done = reached(box, target, words)
     said = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1]
     if done.returncode == 1:
         raise BoxError(f"box/{target.alias}: {said}", hint="ask for less, or move its hard end first: --lease")
@@ -116,6 +118,19 @@ def ask_watchdog(target: Target, words: str) -> Kept:
         raise BoxError(
             f"box/{target.alias}: its watchdog gave no status: {said}",
             hint=f"bring it this checkout's: pulumi up -s {target.stack}",
+        ) from None
+
+
+def reached(box: Box, target: Target, words: str) -> CompletedProcess[str]:
+    """`words` on the box. Raises BoxError, with its last words where they are known, if it is not reached."""
+    try:
+        return run(target, words)
+    except BoxError as error:
+        if not (why := last_words(known(box.stack, box.lease))):
+            raise
+        raise BoxError(  # whoever answers with another key may have its address by now
+            f"{error.fact}; its last words: {why}",
+            hint=f"`fab status` says whether it is gone; then `pulumi up -s {box.stack}` rents anew",
         ) from None
 
 

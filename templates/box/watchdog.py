@@ -42,6 +42,7 @@ STATES = ROOT / "run/daybox/watchdog-state.json", ROOT / "var/lib/daybox/watchdo
 KEPT = ROOT / "var/lib/daybox/kept-until"
 OWN_WORK = ROOT / "var/lib/daybox/own-work.json"  # what the stage `ready` asked of vLLM
 ASK_S = 120  # how old the API's word on the time and on our token may be
+HEARD_S = 2.0  # last words take a moment to the laptop; a box that is deleted at once takes them along
 FRESH_S = 120  # a state older than this is that of a watchdog that does not run
 
 
@@ -148,9 +149,10 @@ def tick() -> str:
     state.checked = time.time()
     now = clock(limits, state.history)
     decision = decide(limits, state.history, now)
-    tell(limits, state, decision, now)
+    heard = tell(limits, state, decision, now)
     state.write()
     if decision.action == "delete":
+        time.sleep(min(HEARD_S, TRIES_S) if heard else 0)
         state.trouble = end_box(limits, TOKEN, TRIES_S)
         tell(limits, state, decision, now)
         state.write()
@@ -159,13 +161,17 @@ def tick() -> str:
     return "; ".join(filter(None, [f"ends at {ends} unless extended: {decision.reason}", state.trouble]))
 
 
-def tell(limits: Limits, state: State, decision: Decision, now: float) -> None:
-    """Say what people should know, each thing once: that the box ends soon, that it ends now, that it cannot."""
+def tell(limits: Limits, state: State, decision: Decision, now: float) -> bool:
+    """Say what people should know, each thing once: that the box ends soon, that it ends now, that it cannot.
+
+    Returns whether there was something to say.
+    """
     event, reason = str(decision.action), decision.reason
     if "refuses the token" in state.trouble:
         event, reason = "trouble", state.trouble
     said = "" if event == "keep" else f"{event}: {reason}"
-    if said and said != state.said:
+    anew = said not in ("", state.said)
+    if anew:
         row = {
             "at": now,
             "event": event,
@@ -180,6 +186,7 @@ def tell(limits: Limits, state: State, decision: Decision, now: float) -> None:
         }
         say(ROOT, row)
     state.said = said
+    return anew
 
 
 def served(history: History) -> int | None:
@@ -194,9 +201,12 @@ def sentence(limits: Limits, event: str, reason: str, at: float) -> str:
         return f"{box}: cannot delete itself, and bills: {reason}; end it: fab sweep {stack}"
     if event == "delete":
         return f"{box}: is deleted now: {reason}"
-    lease = "" if reason.startswith("idle") else " --lease"
     when = time.strftime("%H:%M UTC", time.gmtime(at))
-    return f"{box}: will be deleted at {when}: {reason}; else: fab extend{lease} {stack} --minutes 60"
+    if reason.startswith("not ready"):
+        way_out = f"see why: fab bootstrap {stack}"
+    else:
+        way_out = f"else: fab extend{'' if reason.startswith('idle') else ' --lease'} {stack} --minutes 60"
+    return f"{box}: will be deleted at {when}: {reason}; {way_out}"
 
 
 def keep_until(moment: float) -> str:

@@ -10,6 +10,7 @@ from typing import Literal
 
 STALE_S = 900  # longer than the longest prefill: a queue that moves no counter for so long is a known bug of vLLM
 WARN_S = 300  # long enough to save a file and type `fab extend`
+TWO_LOOKS_S = 45  # no end comes without a warning because it fell between two looks
 MARGIN = 1 / 12  # of an hour: an idle box dies so much before the next one is billed, for DELETEs that fail at first
 
 
@@ -146,7 +147,7 @@ def decide(limits: Limits, history: History, now: float) -> Decision:
     if at <= now and limits.self_destruct:
         return Decision("delete", why, at)
     # With a short limit the last quarter of it is near enough: else every pause would be a warning.
-    near = at - now <= min(WARN_S, limits.idle_minutes * 60 / 4)
+    near = at - now <= min(WARN_S, max(TWO_LOOKS_S, limits.idle_minutes * 60 / 4))
     return Decision("warn" if near and limits.self_destruct else "keep", why, at)
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from playbooks.boxes import ROOT
 from playbooks.extend import Kept, ask_watchdog, keep_idle, keep_until, meant, row, sentence, status
+from playbooks.words import Word, keep
 from stacks.errors import BoxError, UsageError
 from tests.playbooks.own_sshd import own_sshd
 from tests.playbooks.pretend_box import BOX, PretendBox
@@ -106,14 +107,14 @@ def write_limits(root: Path, ends_at: float) -> None:
 
 def test_the_watchdog_keeps_the_box_until_then_and_lets_go_again(box: PretendBox) -> None:
     target, moment = box.target(), datetime.fromtimestamp(int(time.time()) + 3600, UTC)
-    assert ask_watchdog(target, keep_until(moment, box.onbox)).kept_until == moment.timestamp()
-    assert ask_watchdog(target, status(box.onbox)).kept_until == moment.timestamp()
-    assert ask_watchdog(target, keep_until(None, box.onbox)).kept_until is None
+    assert ask_watchdog(BOX, target, keep_until(moment, box.onbox)).kept_until == moment.timestamp()
+    assert ask_watchdog(BOX, target, status(box.onbox)).kept_until == moment.timestamp()
+    assert ask_watchdog(BOX, target, keep_until(None, box.onbox)).kept_until is None
 
 
 def test_the_watchdog_refuses_what_is_beyond_its_own_hard_end(box: PretendBox) -> None:
     with pytest.raises(BoxError, match=r"it is deleted at .* in any case: the lease has ended") as caught:
-        ask_watchdog(box.target(), keep_until(datetime.now(UTC) + timedelta(hours=3), box.onbox))
+        ask_watchdog(BOX, box.target(), keep_until(datetime.now(UTC) + timedelta(hours=3), box.onbox))
     assert "--lease" in caught.value.hint
 
 
@@ -122,8 +123,19 @@ def test_a_watchdog_that_knows_no_such_words_is_named_with_the_way_out(box: Pret
     """One of an earlier daybox takes its look, whatever it is asked."""
     box.program(box.onbox.watchdog, f"#!/bin/sh\n{script}\n")
     with pytest.raises(BoxError, match="its watchdog gave no status") as caught:
-        ask_watchdog(box.target(), status(box.onbox))
+        ask_watchdog(BOX, box.target(), status(box.onbox))
     assert caught.value.hint == "bring it this checkout's: pulumi up -s local"
+
+
+def test_a_box_that_is_not_reached_is_named_with_its_last_words(box: PretendBox) -> None:
+    target = box.target()
+    box.sshd.stop()
+    with pytest.raises(BoxError, match="not reached at"):
+        ask_watchdog(BOX, target, status())
+    keep("local", BOX.lease, Word(1.0, "delete", "is deleted now", "idle for 30 min"))
+    with pytest.raises(BoxError, match=r"not reached at .*; its last words: idle for 30 min") as caught:
+        ask_watchdog(BOX, target, status())
+    assert caught.value.hint == "`fab status` says whether it is gone; then `pulumi up -s local` rents anew"
 
 
 KEPT = Kept(armed=True, kept_until=1795266000.0, next_end=1795269300.0, why="idle for 30 min")
@@ -132,7 +144,8 @@ KEPT = Kept(armed=True, kept_until=1795266000.0, next_end=1795269300.0, why="idl
 def test_people_are_told_what_holds_now() -> None:
     assert sentence(BOX, KEPT, NOW) == (
         "local: kept until 13:00 UTC on Sat 2026-11-21 even if idle, then the idle rule; "
-        "ends next at 13:55 UTC on Sat 2026-11-21 unless used: idle for 30 min; its lease ends at 18:00 UTC on Sat 2026-11-21; "
+        "ends next at 13:55 UTC on Sat 2026-11-21 unless used: idle for 30 min; "
+        "its lease ends at 18:00 UTC on Sat 2026-11-21; "
         "$0.10/h (127.0.0.1:9 2026-11-21), at most $1.10 in 11 begun hours"
     )
 

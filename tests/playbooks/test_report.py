@@ -42,9 +42,20 @@ def test_a_report_is_read_whole() -> None:
 
 
 def test_the_watchdogs_own_reckoning_comes_along() -> None:
-    told: dict[str, object] = {"armed": True, "action": "warn", "paid_until": 7200.5, "kept_until": None, "tokens": 12_345}
+    told: dict[str, object] = {
+        "armed": True,
+        "action": "warn",
+        "paid_until": 7200.5,
+        "kept_until": None,
+        "tokens": 12_345,
+    }
     watchdog = Report.from_row(ROW | {"watchdog": told}).watchdog
-    assert (watchdog.action, watchdog.paid_until, watchdog.kept_until, watchdog.tokens) == ("warn", 7200.5, None, 12_345)
+    assert (watchdog.action, watchdog.paid_until, watchdog.kept_until, watchdog.tokens) == (
+        "warn",
+        7200.5,
+        None,
+        12_345,
+    )
 
 
 def test_what_a_box_says_in_no_way_it_ever_did_is_unknown() -> None:

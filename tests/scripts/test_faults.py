@@ -1,5 +1,8 @@
 """The matrix's printer, around a report such as pytest writes; no row is run here."""
 
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,8 @@ REPORT = """<testsuites><testsuite name="pytest" errors="0" failures="1" tests="
 <property name="false_gone" value="0" /><property name="saw" value="still in the account | billing" />
 </properties></testcase>
 <testcase name="test_reads_answer_5xx[rate-limit-429]" time="2"><properties>
-<property name="ended_by" value="broke off" /><property name="left" value="1" /><property name="over_seconds" value="9" />
+<property name="ended_by" value="broke off" /><property name="left" value="1" />
+<property name="over_seconds" value="9" />
 <property name="usd" value="not counted" /><property name="false_gone" value="1" /><property name="saw" value="" />
 </properties><failure message="assert">it</failure></testcase>
 <testcase name="test_clock" time="0"><skipped message="no libfaketime" /></testcase>
@@ -43,10 +47,10 @@ def test_the_last_line_counts_rows_boxes_and_false_words(rows: list[Row]) -> Non
 
 
 def test_the_table_is_markdown_and_a_bar_in_a_cell_breaks_nothing(rows: list[Row]) -> None:
-    assert table(rows[:1]).splitlines() == [
+    assert table([replace(rows[0], ended_by="by")]).splitlines() == [
         "| fault |  | ended by | left | over | money | false gone | the user saw |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
-        "| one false 404 during destroy | green | fab sweep --stack | 0 | – | $0.10 | 0 | still in the account / billing |",
+        "| one false 404 during destroy | green | by | 0 | – | $0.10 | 0 | still in the account / billing |",
     ]
 
 
@@ -93,8 +97,18 @@ def test_help_has_an_example(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     assert "example: python -m scripts.faults --quick" in capsys.readouterr().out
 
 
-def test_a_row_that_is_not_quick_is_left_out_of_a_plain_run() -> None:
-    """And is run when its folder is named: see the conftest there."""
-    from tests.e2e.faults.conftest import FOLDER
-
-    assert FOLDER.name == faults.FOLDER.rpartition("/")[2]
+@pytest.mark.parametrize(("named", "all_of_it"), [("tests/e2e", False), ("tests/e2e/faults", True)])
+def test_a_plain_run_leaves_out_what_is_not_quick(named: str, all_of_it: bool) -> None:
+    words = [
+        sys.executable,
+        "-m",
+        "pytest",
+        named,
+        "--collect-only",
+        "-q",
+        "-k",
+        "powered_off_by_force or fails_five_times",
+    ]
+    said = subprocess.run(words, cwd=faults.ROOT, capture_output=True, text=True, check=True).stdout
+    assert "test_the_delete_fails_five_times_and_then_works" in said
+    assert ("test_the_box_is_powered_off_by_force" in said) is all_of_it

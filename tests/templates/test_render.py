@@ -1,5 +1,6 @@
 """Templates are strict, programs are found by name, and shell is sound."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -33,9 +34,11 @@ def test_shell_programs_pass_shellcheck(path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.j2")), ids=lambda path: path.name)
 def test_every_template_says_first_where_it_lands_and_who_reads_it(path: Path) -> None:
-    first = path.read_text().splitlines()[0]
+    """What must begin with something else, as a script or XML, says it in the first comment."""
+    text = path.read_text()
+    first = next(line for line in text.splitlines() if not line.startswith(("#!", "<?", "<!DOCTYPE")))
     assert (
-        (first.startswith("# Lands ") and " reads it" in path.read_text())
+        (first.startswith(("# Lands ", "<!-- Lands ")) and re.search(r" (reads|starts) it", text))
         or first == "#cloud-config"
         or path.name.startswith("sandbox")
     )

@@ -18,17 +18,23 @@ class Lives(RuleBasedStateMachine):
         self.life = Life()
         self.decision = Decision("keep", "", 0)
         self.last_seen_busy: float | None = None
-        self.condemned: float | None = None  # since when it was seen to be idle long enough
+        self.condemned: float | None = None  # since when it was seen, by a clock that is right, to be idle long enough
+        self.unseen_work = False
         self.kept = 0.0
         self.told_time = False  # whether the API told the time in this boot, to the memory that is kept
 
     def look(self, **how: bool) -> None:
         self.decision = self.life.look(**how)
-        busy, known = how.get("busy", False), how.get("known", True)
+        known = how.get("known", True)
+        self.unseen_work |= how.get("busy", False)
+        busy = known and self.unseen_work  # what was done unseen is seen at the next look that sees anything
+        self.unseen_work &= not known
         self.told_time |= how.get("api", True)
         if known and (busy or self.last_seen_busy is None):
             self.last_seen_busy, self.condemned = self.life.now, None
-        elif known and self.condemned is None and self.life.now - (self.last_seen_busy or 0) >= IDLE_S:
+        elif (
+            known and self.told_time and self.condemned is None and self.life.now - (self.last_seen_busy or 0) >= IDLE_S
+        ):
             self.condemned = self.life.now
 
     @precondition(lambda self: not ended(self.decision))
@@ -42,13 +48,14 @@ class Lives(RuleBasedStateMachine):
     @rule(seconds=st.floats(0, 7200))
     def it_is_powered_off_for_a_while(self, seconds: float) -> None:
         self.life.reboot(seconds)
+        self.unseen_work = False
         self.told_time = False
         self.condemned = None  # what a box that was off costs is nobody's rule
 
     @precondition(lambda self: not ended(self.decision))
     @rule()
     def vllm_crashes_and_starts_again(self) -> None:
-        self.life.began, self.life.work = self.life.now, 0.0
+        self.life.began, self.life.work, self.unseen_work = self.life.now, 0.0, False
 
     @precondition(lambda self: not ended(self.decision))
     @rule()

@@ -4,6 +4,7 @@ import base64
 import json
 import time
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,15 +14,14 @@ from tests.e2e.faults.clock import TWO_DAYS, library, off_by
 from tests.e2e.faults.row import ITSELF, Row
 from tests.laptop import wait_for
 
-ON_BOX = "/usr/local/lib/libfaketime.so.1"
+ON_BOX = "/usr/local/lib/clock.so"
 DROP_IN = "/etc/systemd/system/daybox-watchdog.service.d/clock.conf"
 
 
 @pytest.mark.parametrize("seconds", [TWO_DAYS, -TWO_DAYS], ids=["ahead", "behind"])
-def test_the_clock_of_the_laptop_is_wrong(paper: Row, seconds: int) -> None:
+def test_the_clock_of_the_laptop_is_wrong(paper: Row, tmp_path: Path, seconds: int) -> None:
     """Ahead: nothing that lives is ended, and no day is counted twice. Behind: what is past its end is seen to be."""
-    wrong = off_by(seconds, library())
-    paper.laptop.more |= wrong
+    paper.laptop.more |= off_by(seconds, library(tmp_path))
     limit = held_on_paper(paper, maxLifetimeMinutes="100s")
     lives = paper.status()
     assert (lives["state"], lives["billed_hours"], lives["usd"]) == ("up", 1, 0.1)
@@ -33,24 +33,20 @@ def test_the_clock_of_the_laptop_is_wrong(paper: Row, seconds: int) -> None:
     paper.ends("fab sweep", limit)
 
 
-def test_the_clock_of_the_box_jumps_both_ways(row: Row) -> None:
+def test_the_clock_of_the_box_jumps_both_ways(row: Row, tmp_path: Path) -> None:
     """The watchdog's own process has a wrong clock: first two days ahead, then two days behind."""
     limit = armed(row, maxLifetimeMinutes="150s")
-    row.laptop.on_box(f"cat > {ON_BOX}.b64", stdin=encoded())
+    row.laptop.on_box(f"cat > {ON_BOX}.b64", stdin=base64.encodebytes(library(tmp_path).read_bytes()).decode())
     row.laptop.on_box(f"base64 -d {ON_BOX}.b64 > {ON_BOX} && mkdir -p {DROP_IN.rpartition('/')[0]}")
     for seconds in (TWO_DAYS, -TWO_DAYS):
         set_clock(row, seconds)
         wait_for(partial(has_looked_at, row, seconds), seconds=45)
         assert row.books.listed(), "a clock that somebody set ended it"
     row.wait_for_the_end(limit)
-    row.run("fab status").ok()
-    row.see("gone")
+    assert row.status()["state"] == "gone"
+    row.destroy().ok()
+    row.see("why it ended:")
     row.ends(ITSELF, limit)
-
-
-def encoded() -> str:
-    """The library as text."""
-    return base64.encodebytes(library().read_bytes()).decode()
 
 
 def set_clock(row: Row, seconds: int) -> None:

@@ -24,7 +24,7 @@ def other(paper: Row, tmp_path: Path) -> Laptop:
 @pytest.mark.quick
 def test_two_laptops_with_one_stack_name_and_both_timers(paper: Row, other: Laptop) -> None:
     """Neither doubles the box nor ends it before its time; then whoever sweeps first ends it, and the other agrees."""
-    limit = held_on_paper(paper, maxLifetimeMinutes="90s")
+    limit = held_on_paper(paper, maxLifetimeMinutes="60s")
     box = paper.only_box()["id"]
     paper.run_on(other, "pulumi up -s local --yes --non-interactive").failed()
     paper.see(f"box {box} belongs to owner ")
