@@ -15,6 +15,7 @@ from tests.laptop import Laptop, new_laptop
 
 # What somebody's shell holds, and no program that daybox starts has any business with.
 PLANTED = {name: secrets.token_hex(16) for name in ("LINODE_TOKEN", "HF_TOKEN")}
+WEBHOOK = f"http://127.0.0.1:9/{secrets.token_hex(16)}"  # of the box: nobody answers there, and who knows it may write
 AUTHOR = {f"GIT_{who}_{what}": "u@localhost" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 
 
@@ -24,6 +25,7 @@ def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
     made = new_laptop(tmp_path_factory.mktemp("job"))
     made.more |= PLANTED | AUTHOR
     try:
+        made.must(f"pulumi config set -s local --secret daybox:webhookUrl {WEBHOOK}")
         made.up().ok()
         yield made
         made.run("fab tunnel.close")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.one_box.conftest import PLANTED
+from tests.e2e.one_box.conftest import PLANTED, WEBHOOK
 from tests.laptop import Laptop
 from tests.leaks import files_with, holds, processes, shown
 
@@ -36,6 +36,14 @@ def test_the_search_for_secrets_finds_one_that_is_planted(laptop: Laptop, reposi
     planted = laptop.on_box(f"cp /etc/daybox/token /root/planted; {search}; true")
     laptop.on_box("rm /root/planted")
     assert "/root/planted" in planted
+
+
+def test_where_the_box_says_that_it_ends_is_as_secret_as_a_token(laptop: Laptop) -> None:
+    found = laptop.on_box("grep -rlsF -f - /etc /opt /root /home /run /var/lib/daybox /var/log; true", stdin=WEBHOOK)
+    assert found == "/etc/daybox/notices.json\n"
+    assert laptop.on_box("stat -c %a /etc/daybox/notices.json").strip() == "600"
+    places = [place for place in laptop.state.iterdir() if place.name != "cloud"]  # that is the box itself
+    assert not files_with([WEBHOOK], laptop.root, *places)
 
 
 def test_the_cloud_logs_no_token(laptop: Laptop) -> None:
