@@ -9,12 +9,13 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from stacks import courier
 from stacks.bundle import File, watchdog_files
 from stacks.errors import BoxError, NotReadyError
 from stacks.ssh import Target, prepare, run
+from templates.box.watchdog_rules import Limits
 
 T = TypeVar("T")
 
@@ -33,25 +34,6 @@ START = (
 )
 PROVE = "/opt/daybox/bin/watchdog --prove"
 OWN_KEY = "/opt/daybox/bin/own-host-key"
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What the watchdog on the box holds to. Times: seconds since 1970, UTC; api_url: as the box reaches it.
-
-    ends: its hard ends, each a moment and why. hour_seconds: of the hour that is billed as a whole.
-    """
-
-    instance_id: int
-    api_url: str
-    stack: str
-    lease: str
-    created_at: float
-    ends: list[list[Any]]
-    idle_minutes: float
-    ready_minutes: float
-    self_destruct: bool
-    hour_seconds: float
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ from stacks.watchdog import ArmInputs, Watchdog
 
 TOKEN_SCOPES = "linodes:read_write"
 REFUSED = "[403]"  # the API's word for no capacity; its text is not certain, and scopes were asked for before
-# NOTE: a changed template, or a second laptop's key, must never replace a running box; arming sets the tags.
-KEEP = ["metadatas", "tags", "authorizedKeys"]
+# NOTE: a changed template or image, or a second laptop's key, must never replace a running box; arming sets the tags.
+KEEP = ["metadatas", "tags", "authorizedKeys", "image"]
 
 
 def no_capacity(settings: Settings) -> ErrorHook:

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 """The box's own killer: one look, every 20 s; at a limit it deletes the box through its provider's API.
 
 `watchdog` looks once · `--prove` reads our own Instance with the token · `--status` says when and why the box ends
@@ -7,6 +7,7 @@ No clock that can be set counts: time is the API's, carried on by this boot's up
 """
 
 import json
+import math
 import os
 import re
 import sys
@@ -30,7 +31,7 @@ from templates.box.watchdog_rules import (
     paid_until,
     parse_metrics,
 )
-from templates.box.watchdog_words import say
+from templates.box.watchdog_words import say, within
 
 ROOT = Path(os.environ.get("DAYBOX_ROOT", "/"))  # these three are set by tests only
 METRICS = os.environ.get("DAYBOX_VLLM", "http://127.0.0.1:8000") + "/metrics"
@@ -41,6 +42,7 @@ NEW = ROOT / "etc/daybox/new"  # what arming brings lies here until it is proved
 STATES = ROOT / "run/daybox/watchdog-state.json", ROOT / "var/lib/daybox/watchdog-state.json"
 KEPT = ROOT / "var/lib/daybox/kept-until"
 OWN_WORK = ROOT / "var/lib/daybox/own-work.json"  # what the stage `ready` asked of vLLM
+SCRAPE_S = 5.0
 ASK_S = 120  # how old the API's word on the time and on our token may be
 HEARD_S = 2.0  # last words take a moment to the laptop; a box that is deleted at once takes them along
 FRESH_S = 120  # a state older than this is that of a watchdog that does not run
@@ -48,11 +50,7 @@ FRESH_S = 120  # a state older than this is that of a watchdog that does not run
 
 def scrape() -> Sample | None:
     """vLLM's numbers without what we asked ourselves, None if they are not to be had."""
-    try:
-        with urlopen(METRICS, timeout=5) as reply:
-            sample = parse_metrics(reply.read().decode())
-    except (OSError, HTTPException, ValueError):
-        return None
+    sample = within(SCRAPE_S, lambda: parse_metrics(urlopen(METRICS, timeout=SCRAPE_S).read().decode()))
     with suppress(OSError, ValueError, KeyError, TypeError):
         own = json.loads(OWN_WORK.read_text())
         if sample and own["began"] == sample.began:  # else a reboot, after which `ready` asks again, looked like work
@@ -64,8 +62,10 @@ def read_limits(path: Path = LIMITS) -> Limits:
     """Raises SystemExit if there are none, or not all."""
     try:
         raw = json.loads(path.read_text())
-        return Limits(**{field.name: raw[field.name] for field in fields(Limits)})
-    except (OSError, ValueError, KeyError) as error:
+        if "ends_at" in raw:  # written by daybox 0.1.0
+            raw["ends"] = [[raw["ends_at"], "the lease has ended"]]
+        return Limits(**{field.name: raw[field.name] for field in fields(Limits) if field.name in raw})
+    except (OSError, ValueError, TypeError) as error:
         raise SystemExit(f"not armed: {path}: {error}") from None
 
 
@@ -111,15 +111,16 @@ def write(path: Path, text: str) -> None:
 def number(path: Path) -> float:
     """The number in the file, 0 if there is none."""
     try:
-        return float(path.read_text())
+        found = float(path.read_text())
     except (OSError, ValueError):
         return 0.0
+    return found if math.isfinite(found) else 0.0
 
 
 def was_ready() -> bool:
     """Whether a completion ever came back on this box."""
     with suppress(OSError):
-        events = (ROOT / "var/lib/daybox/stages.jsonl").read_text()
+        events = (ROOT / "var/lib/daybox/stages.jsonl").read_text(errors="replace")
         return bool(re.search(r'"stage": "ready", "event": "end".*"outcome": "(done|already)"', events))
     return False
 
@@ -136,7 +137,7 @@ def look(limits: Limits, state: State) -> Look:
     if limits.self_destruct and not fresh:
         try:
             status, _, told, _ = call("GET", limits, TOKEN)
-            state.trouble = refusal(status)
+            state.trouble = refusal(status) or ("" if status == 200 else f"the API answered HTTP {status}")
         except (OSError, HTTPException) as error:
             state.trouble = f"the API was not reached: {error}"
     return Look(boot, boot_and_uptime()[1], told, scrape(), was_ready(), number(KEPT))
@@ -145,32 +146,39 @@ def look(limits: Limits, state: State) -> Look:
 def tick() -> str:
     """Look, warn, and end the box if it is time; returns what was found, on one line."""
     limits, state = read_limits(), State.read()
-    state.history = observe(state.history, look(limits, state))
+    now, decision = judged(limits, state, look(limits, state))
     state.checked = time.time()
-    now = clock(limits, state.history)
-    decision = decide(limits, state.history, now)
     heard = tell(limits, state, decision, now)
-    state.write()
     if decision.action == "delete":
         time.sleep(min(HEARD_S, TRIES_S) if heard else 0)
         state.trouble = end_box(limits, TOKEN, TRIES_S)
         tell(limits, state, decision, now)
-        state.write()
         return f"deleting this box: {decision.reason}; {state.trouble}"
     ends = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(decision.at))
     return "; ".join(filter(None, [f"ends at {ends} unless extended: {decision.reason}", state.trouble]))
 
 
+def judged(limits: Limits, state: State, seen: Look) -> tuple[float, Decision]:
+    """The time, and what to do now. A memory that makes no sense is forgotten: hard ends need none."""
+    for history in (state.history, History()):
+        with suppress(Exception):
+            state.history = observe(history, seen)
+            now = clock(limits, state.history)
+            return now, decide(limits, state.history, now)
+    raise SystemExit(f"{LIMITS}: makes no sense")
+
+
 def tell(limits: Limits, state: State, decision: Decision, now: float) -> bool:
     """Say what people should know, each thing once: that the box ends soon, that it ends now, that it cannot.
 
-    Returns whether there was something to say.
+    Keeps the state first: whoever is told must not hold up what comes next. Returns whether there was something to say.
     """
     event, reason = str(decision.action), decision.reason
     if "refuses the token" in state.trouble:
         event, reason = "trouble", state.trouble
     said = "" if event == "keep" else f"{event}: {reason}"
-    anew = said not in ("", state.said)
+    anew, state.said = said not in ("", state.said), said
+    state.write()
     if anew:
         row = {
             "at": now,
@@ -185,7 +193,6 @@ def tell(limits: Limits, state: State, decision: Decision, now: float) -> bool:
             "box": limits.instance_id,
         }
         say(ROOT, row)
-    state.said = said
     return anew
 
 
@@ -255,6 +262,7 @@ def status() -> str:
     known = history.active is not None and history.seen == history.lived
     report = {
         "armed": limits.self_destruct and runs and TOKEN.is_file() and "token" not in state.trouble,
+        "now": guess,
         "action": decision.action,
         "dies_at": decision.at if limits.self_destruct else None,
         "why": "; ".join(filter(None, [*why, "" if runs else "its timer does not run"])),

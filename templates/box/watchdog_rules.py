@@ -6,7 +6,7 @@ Busy, idle and unknown are three things. Unknown neither kills nor extends: what
 import math
 import re
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 STALE_S = 900  # longer than the longest prefill: a queue that moves no counter for so long is a known bug of vLLM
 WARN_S = 300  # long enough to save a file and type `fab extend`
@@ -16,18 +16,22 @@ MARGIN = 1 / 12  # of an hour: an idle box dies so much before the next one is b
 
 @dataclass(frozen=True)
 class Limits:
-    """What arming wrote. Times: seconds since 1970, UTC; ends: the hard ones, each a moment and why."""
+    """What arming writes, and the watchdog holds to. Times: seconds since 1970, UTC; api_url: as the box reaches it.
+
+    ends: the hard ones, each a moment and why. hour_seconds: of the hour that is billed as a whole.
+    What is added here gets a default: a box may have this program, and still the limits of before.
+    """
 
     instance_id: int
     api_url: str
-    stack: str
     lease: str
     created_at: float
-    ends: list[list[float | str]]
+    ends: list[list[Any]]
     idle_minutes: float
     ready_minutes: float
     self_destruct: bool
-    hour_seconds: float
+    stack: str = ""
+    hour_seconds: float = 3600.0
 
 
 @dataclass(frozen=True)

@@ -3,29 +3,50 @@
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
+from typing import TypeVar
 from urllib.request import ProxyHandler, Request, build_opener
 
-NOTICE_S = 5.0  # what is deleted must not wait for a chat
+T = TypeVar("T")
+NOTICE_S = 5.0  # what is deleted must not wait for a chat, however slowly that answers
 
 
 def say(root: Path, row: Mapping[str, object]) -> None:
-    """Tell `row` everywhere: its `text` on the box's terminals; all of it where the laptop reads, and by webhook."""
-    text = str(row["text"])
-    with suppress(OSError, subprocess.SubprocessError):
-        subprocess.run(["wall", text], check=False, timeout=NOTICE_S, capture_output=True)
+    """Tell `row` everywhere: all of it where the laptop reads, and by webhook; its `text` on the box's terminals."""
     with suppress(OSError):
         append(root / "var/lib/daybox/words.jsonl", json.dumps(row))
+    with suppress(OSError, subprocess.SubprocessError):
+        subprocess.run(["wall", str(row["text"])], check=False, timeout=NOTICE_S, capture_output=True)
     with suppress(OSError, ValueError, AttributeError):
         notices = json.loads((root / "etc/daybox/notices.json").read_text())
-        if notices.get("webhook"):  # Slack reads `text`, Discord `content`
-            body = json.dumps({**row, "content": text}).encode()
-            post(notices["webhook"], body, {"Content-Type": "application/json"})
-        if notices.get("ntfy"):
-            post(notices["ntfy"], text.encode(), {"Title": "daybox"})
+        within(NOTICE_S, lambda: send(notices, row))
+
+
+def send(notices: Mapping[str, str], row: Mapping[str, object]) -> None:
+    """Post `row` to the webhook, and its `text` to ntfy, as far as there are such."""
+    text = str(row["text"])
+    if notices.get("webhook"):  # Slack reads `text`, Discord `content`
+        post(notices["webhook"], json.dumps({**row, "content": text}).encode(), {"Content-Type": "application/json"})
+    if notices.get("ntfy"):
+        post(notices["ntfy"], text.encode(), {"Title": "daybox"})
+
+
+def within(seconds: float, action: Callable[[], T]) -> T | None:
+    """What `action` gives, None if it has not by then, or fails: a timeout of the network's is one of each byte."""
+    found: list[T] = []
+
+    def run() -> None:
+        with suppress(Exception):  # there is nobody to hear of it
+            found.append(action())
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return found[0] if found else None
 
 
 def append(path: Path, line: str) -> None:

@@ -12,11 +12,15 @@ from tests.loopback import Quiet, answering
 
 @dataclass
 class Api:
-    """statuses: given before the right answers, in turn; now: what it says the time is; deleted: whether it is gone."""
+    """statuses: given before the right answers, in turn; now: what it says the time is, if it is dated.
+
+    deleted: whether the Instance is gone.
+    """
 
     token: str = "box-token"
     statuses: list[int] = field(default_factory=list)
     now: float = field(default_factory=time.time)
+    dated: bool = True
     deleted: bool = False
     redirect: str = ""
     requests: list[str] = field(default_factory=list)
@@ -51,7 +55,8 @@ class Answer(Quiet):
     def say(self, status: int, body: dict[str, object], **headers: str) -> None:
         text = json.dumps(body).encode()
         self.send_response_only(status)
-        for name, value in {"Date": formatdate(self.api.now, usegmt=True), **headers}.items():
+        date = {"Date": formatdate(self.api.now, usegmt=True)} if self.api.dated else {}
+        for name, value in {**date, **headers}.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()

@@ -138,6 +138,46 @@ def test_a_disk_that_takes_no_memory_does_not_keep_the_box_alive(onbox: OnBox, a
     assert api.deleted
 
 
+def test_a_watchdog_that_was_mended_holds_to_the_limits_of_before(onbox: OnBox, api: Api) -> None:
+    """`fab bootstrap` brings the program, and only arming the limits: those of daybox 0.1.0."""
+    old = {"lease": "l", "idle_minutes": 30, "ready_minutes": 60, "self_destruct": True}
+    old |= {"instance_id": 7, "api_url": api.url, "created_at": api.now - 600, "ends_at": api.now - 1}
+    onbox.write("etc/daybox/watchdog.json", json.dumps(old), 0o600)
+    onbox.run("watchdog")
+    assert api.deleted
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("var/lib/daybox/stages.jsonl", b"\xff\n"),
+        ("var/lib/daybox/watchdog-state.json", b'{"history": {"lived": "x", "boot": 1}}'),
+        ("var/lib/daybox/watchdog-state.json", b'{"history": {"active": "x", "seen": "x"}}'),
+        ("var/lib/daybox/kept-until", b"inf"),
+        ("var/lib/daybox/own-work.json", b'{"began": [], "work": "x"}'),
+        ("etc/daybox/notices.json", b'["http://127.0.0.1:1/"]'),
+    ],
+)
+def test_nothing_that_only_informs_stops_a_hard_end(onbox: OnBox, api: Api, path: str, content: bytes) -> None:
+    limits(onbox, api, ends=end(api.now - 1))
+    onbox.path(path).write_bytes(content)
+    onbox.run("watchdog")
+    assert api.deleted
+
+
+def test_a_reply_without_a_date_is_no_reason_to_believe_our_own_clock(onbox: OnBox, api: Api) -> None:
+    api.dated = False
+    limits(onbox, api, created_at=api.now - 86_400, ends=end(api.now - 80_000))  # by the wall clock it is over
+    onbox.run("watchdog")
+    assert not api.deleted
+
+
+def test_an_api_that_does_not_know_the_box_is_named(onbox: OnBox, api: Api) -> None:
+    limits(onbox, api, instance_id=8)
+    onbox.run("watchdog")
+    assert "the API answered HTTP 404" in status(onbox)["why"]
+
+
 def test_a_full_disk_costs_no_memory(onbox: OnBox, api: Api) -> None:
     """Else a box that works would look idle since the disk is full, or busy for ever."""
     onbox.path("var/lib/daybox/watchdog-state.new/folder").mkdir(parents=True)

@@ -92,7 +92,7 @@ def test_a_short_limit_warns_in_its_last_quarter_only() -> None:
 def test_each_hard_end_ends_a_busy_box_and_says_why(number: int) -> None:
     ends = [[START + 36_000.0, f"end {other}"] for other in range(3)]
     ends[number] = [START + 600.0, f"end {number}"]
-    life = Life(replace(LIMITS, ends=ends))  # type: ignore[arg-type]
+    life = Life(replace(LIMITS, ends=ends))
     assert life.looks(60, busy=True).reason == f"end {number}"
     assert 10 <= life.minutes < 11
 

@@ -1,14 +1,18 @@
 """What the watchdog says goes everywhere it can, and nothing that fails holds it up."""
 
 import json
+import socket
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from templates.box import watchdog_words
 from templates.box.watchdog_words import say
 from tests.loopback import Quiet, answering
 
@@ -80,6 +84,27 @@ def test_ntfy_gets_the_sentence(root: Path) -> None:
         say(root, ROW)
     [(path, headers, body)] = chat.sent
     assert (path, headers["Title"], body.decode()) == ("/topic", "daybox", ROW["text"])
+
+
+def test_a_webhook_that_drips_holds_nothing_up(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte every now and then meets every timeout of the network's."""
+    monkeypatch.setattr(watchdog_words, "NOTICE_S", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        notices(root, webhook=f"http://127.0.0.1:{server.getsockname()[1]}/")
+        begun = time.monotonic()
+        threading.Thread(target=drip, args=(server,), daemon=True).start()
+        say(root, ROW)
+    assert time.monotonic() - begun < 5
+    assert len(lines(root)) == 1
+
+
+def drip(server: socket.socket) -> None:
+    """Answer one byte at a time, for 10 s."""
+    taken, _ = server.accept()
+    with taken, suppress(OSError):
+        for byte in b"HTTP/1.1 200 OK" + b"x" * 100:
+            taken.send(bytes([byte]))
+            time.sleep(0.1)
 
 
 @pytest.mark.parametrize("text", ['{"webhook": "http://127.0.0.1:1/"}', "torn", "[]", '{"webhook": "no url"}'])
