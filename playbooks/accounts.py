@@ -38,12 +38,17 @@ class Book:
 
 
 def tried(faults: list[str], action: Callable[P, T], *words: P.args, **options: P.kwargs) -> T | None:
-    """What `action` gives; trouble with one account or box must not keep the others alive, so it is kept for later."""
+    """What `action` gives; trouble with one account or box must not keep the others alive, so it is kept for later.
+
+    Any trouble: a full disk, or a row of a form that nobody expected, stops a killer as surely as a refusal.
+    """
     try:
         return action(*words, **options)
     except DayboxError as error:
         faults.append(error.line())
-        return None
+    except Exception as error:
+        faults.append(f"{type(error).__name__}: {error}")
+    return None
 
 
 def accounts_to_look_into(stack: str | None, book: Book, faults: list[str]) -> list[Account]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from playbooks.standing import stack_of, strays, text
+from playbooks.moments import iso
+from playbooks.standing import stack_of, strays
 from stacks import ledger
 from stacks.account import Instance
 from stacks.errors import CloudError
@@ -65,9 +66,9 @@ class Bill:
             "stack": self.stack,
             "lease": self.lease,
             "state": self.state,
-            "began": text(self.began),
-            "ended": text(self.ended),
-            "boxes": [{"id": one.id, "began": text(one.began), "ended": text(one.ended)} for one in self.boxes],
+            "began": iso(self.began),
+            "ended": iso(self.ended),
+            "boxes": [{"id": one.id, "began": iso(one.began), "ended": iso(one.ended)} for one in self.boxes],
             "billed_hours": self.billed_hours,
             "usd": self.usd,
             "price": {

@@ -97,7 +97,7 @@ def with_entry(standing: Standing) -> Standing:
     if not (entry := entry_of(standing)):
         return standing
     last = entry.told and datetime.fromtimestamp(entry.told, UTC)
-    words = f"it ended itself: {entry.reason}" if standing.state == "gone" and entry.reason else ""
+    words = f"why it ended: {entry.reason}" if standing.state == "gone" and entry.reason else ""
     return replace(standing, tokens=entry.tokens, told=last or None, word=sentence(standing.word, words))
 
 

@@ -8,6 +8,7 @@ from playbooks.bills import Bill
 from playbooks.command import print_line
 from playbooks.cost_sums import Sum, sums, totals
 from playbooks.table import Column, show_table
+from stacks.price import dollars
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,11 +21,6 @@ LEASES = (
     *(Column("lease"), Column("stack"), Column("state"), Column("hours", right=True), Column("cost", right=True)),
     *(Column("price", right=True, spare=True), Column("tokens", right=True, spare=True), Column("cloud", spare=True)),
 )
-
-
-def dollars(usd: float | None, *, at_least: bool = False) -> str:
-    """Dollars to the cent; `$2.10+` if it may be more, `?` if nobody knows."""
-    return UNKNOWN if usd is None else f"${usd:.2f}{'+' if at_least else ''}"
 
 
 def lease_cells(bill: Bill) -> tuple[str, ...]:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from playbooks.leftovers import Known, Verdict, owner_of, stack_of_belonging
+from playbooks.leftovers import Known, Verdict, owner_of, owner_of_box, stack_of_belonging, until_of_box
 from playbooks.standing import stack_of
 from stacks.account import Instance, utc
 from stacks.belongings import Belonging
-from stacks.lease import ISO_TIME, LEASE_TAG, OWNER_TAG, UNTIL_TAG, tagged, until_of
+from stacks.lease import ISO_TIME, LEASE_TAG, UNTIL_TAG, tagged, until_of
 from stacks.ledger import Entry
 
 
@@ -36,6 +36,11 @@ class Found:
     boxes: tuple[int, ...] = ()
     belonging: Belonging | None = None
 
+    @property
+    def key(self) -> tuple[str, str, int | None]:
+        """What it is, whatever is said of it: the same in another look."""
+        return self.account, self.what, self.id
+
     def row(self) -> dict[str, Any]:
         """As `fab sweep --json` prints it."""
         hidden = ("goes", "boxes", "belonging")
@@ -50,30 +55,28 @@ class Found:
         )
 
 
-def box_found(api_url: str, box: Instance, verdict: Verdict, *, goes: bool) -> Found:
+def box_found(box: Instance, verdict: Verdict, known: Known, *, goes: bool) -> Found:
     """A listed box."""
     return Found(
-        account=api_url,
+        account=known.api_url,
         kind=verdict.kind,
         what="box",
         id=box.id,
         label=box.label,
         stack=stack_of(box),
         lease=tagged(box.tags, LEASE_TAG),
-        owner=tagged(box.tags, OWNER_TAG),
+        owner=owner_of_box(box, known),
         created=utc(box.created).strftime(ISO_TIME),
-        until=until_text(box.tags),
+        until=until_text(box.tags, until_of_box(box, known)),
         why=verdict.why,
         goes=goes,
     )
 
 
-def belonging_found(
-    api_url: str, one: Belonging, verdict: Verdict, known: Known, *, goes: bool, boxes: Sequence[int]
-) -> Found:
+def belonging_found(one: Belonging, verdict: Verdict, known: Known, *, goes: bool, boxes: Sequence[int]) -> Found:
     """A firewall, volume or token. boxes: ids of those that must be ended before it."""
     return Found(
-        account=api_url,
+        account=known.api_url,
         kind=verdict.kind,
         what=one.kind.what,
         id=one.id,
@@ -107,7 +110,7 @@ def unlisted_found(entry: Entry, number: int | None, verdict: Verdict) -> Found:
     )
 
 
-def until_text(tags: Sequence[str], expiry: datetime | None = None) -> str | None:
-    """Its end; the tag as it stands if it cannot be read; None without one."""
-    until = until_of(tags) or expiry
+def until_text(tags: Sequence[str], other: datetime | None) -> str | None:
+    """Its end, by its tag, else the `other`; the tag as it stands if it cannot be read; None without one."""
+    until = until_of(tags) or other
     return until.strftime(ISO_TIME) if until else tagged(tags, UNTIL_TAG)

@@ -4,7 +4,6 @@ Bodies stream through in both directions and are neither kept nor logged.
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import asdict
@@ -23,6 +22,7 @@ from playbooks.gateway_checks import (
     response_headers,
 )
 from playbooks.keys import KeyFile
+from playbooks.moments import iso
 from playbooks.tunnel_files import Orders
 from playbooks.tunnel_ssh import State
 from playbooks.usage import Meter, UsageFile, Used
@@ -87,7 +87,7 @@ class Gateway:
             "lease": self.orders.lease,
             "instance_id": self.orders.instance_id,
             "up": self.state.up,
-            "since": utc(self.state.since),
+            "since": iso(self.state.since),
             "word": self.state.told,
             "ended": self.state.ended,
         }
@@ -136,7 +136,7 @@ class Gateway:
     def _down(self) -> web.Response:
         for_good = self.state.ended or self.state.last_words
         comeback = "`fab tunnel.close`" if for_good else "it comes back by itself: `fab tunnel.status`"
-        message = f"daybox/tunnel: down since {utc(self.state.since)}: {self.state.told}; {comeback}"
+        message = f"daybox/tunnel: down since {iso(self.state.since)}: {self.state.told}; {comeback}"
         return refuse(Refusal(503, "tunnel_down", message))
 
     def _silent(self, error: Exception) -> web.Response:
@@ -165,11 +165,6 @@ def refuse(refused: Refusal) -> web.Response:
     return web.json_response(
         error_body(refused.kind, refused.message, refused.status), status=refused.status, headers=headers
     )
-
-
-def utc(epoch: float) -> str:
-    """Epoch seconds as people and programs both read them."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(epoch))
 
 
 async def save_now_and_then(usage: UsageFile, seconds: float = 1.0) -> None:

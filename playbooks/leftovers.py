@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from playbooks.standing import stack_of
-from stacks.account import Instance
+from stacks.account import Instance, utc
 from stacks.belongings import VOLUME, Belonging
 from stacks.lease import LEASE_TAG, OWNER_TAG, STACK_TAG, lease_start, tagged, until_of
-from stacks.ledger import Entry, start_of
+from stacks.ledger import Entry, moment, start_of
 from stacks.proof import left_of
 
 # An `up` may be at it for so long: 2 minutes until a create has landed, 10 to arm the box (stacks/arming.py), and 5 for
@@ -20,7 +20,10 @@ GOES = ("past", "half-made", "orphan", "stray")  # these should go; everything e
 
 @dataclass(frozen=True)
 class Verdict:
-    """kind: past, half-made, orphan, stray; live, starting, foreign, unowned, data, ghost. why: as a sentence's end."""
+    """kind: past, half-made, orphan, stray; live, starting, stranger, foreign, unowned, data, ghost.
+
+    why: as a sentence's end.
+    """
 
     kind: str
     why: str
@@ -30,14 +33,15 @@ class Verdict:
 class Known:
     """What is known beside the account's lists.
 
-    owner: who we are. now: the API's clock, UTC; clock: this laptop's, seconds since 1970. entries: the whole ledger.
-    unread: leases whose entry cannot be read. held: ids in Pulumi's states. stateless: stacks whose state was not read.
-    doubtful: leases that may have a box which is not listed.
+    owner: who we are. now: the API's clock, UTC; clock: this laptop's, seconds since 1970. api_url: of the account that
+    is looked into. entries: the whole ledger, of all accounts. unread: leases whose entry cannot be read. held: ids in
+    Pulumi's states. stateless: stacks whose state was not read. doubtful: leases that may have a box beyond the list.
     """
 
     owner: str
     now: datetime
     clock: float
+    api_url: str
     entries: Sequence[Entry] = ()
     unread: frozenset[str] = frozenset()
     held: frozenset[int] = frozenset()
@@ -47,6 +51,17 @@ class Known:
     def begun(self, box: Instance) -> Entry | None:
         """The open entry of the lease that this box is of."""
         return next((entry for entry in self.entries if entry.ended is None and left_of(entry, [box])), None)
+
+    def rented(self, box: Instance) -> Entry | None:
+        """The entry of the lease that this box is of, by its tag; where that was taken away, by its id in this account.
+
+        It stands in for other tags that were taken away. A label alone would be too little to end a box for.
+        """
+        lease = tagged(box.tags, LEASE_TAG)
+        if lease is not None:
+            return self.entry(lease)
+        begun = (one for one in self.entries if one.ended is None and one.api_url == self.api_url)
+        return next((one for one in begun if box.id in one.instance_ids), None)
 
     def entry(self, lease: str | None) -> Entry | None:
         """The entry of `lease`, open or closed."""
@@ -64,7 +79,7 @@ class Known:
 
 def box_verdict(box: Instance, known: Known) -> Verdict:
     """What this box of daybox's is to us."""
-    until, owner, stack = until_of(box.tags), tagged(box.tags, OWNER_TAG), stack_of(box) or "?"
+    until, owner = until_of_box(box, known), owner_of_box(box, known)
     if until is not None and until < known.now:
         return Verdict("past", "its end has passed")
     if owner is None:
@@ -74,16 +89,48 @@ def box_verdict(box: Instance, known: Known) -> Verdict:
     if tagged(box.tags, LEASE_TAG) in known.unread:
         return Verdict("live", "its entry in the ledger cannot be read, so nothing is certain")
     entry = known.begun(box)
-    if entry is None and box.id in known.held:
-        return Verdict("live", f"Pulumi's state holds it: pulumi destroy -s {stack}")
-    if entry is None:
-        state = "state not read" if stack in known.stateless else "no state holds it"
-        return Verdict("orphan", f"no lease in the ledger is open for it; {state}")
-    if entry.armed:
-        return Verdict("live", f"it ends itself: pulumi destroy -s {stack}, or `--stack`")
+    return verdict_without_lease(box, known) if entry is None else verdict_in_lease(box, entry, known)
+
+
+def verdict_in_lease(box: Instance, entry: Entry, known: Known) -> Verdict:
+    """What a box of ours is to us whose lease is open."""
+    way = f"pulumi destroy -s {entry.stack}, or `--stack`"
+    if entry.armed is None:
+        return Verdict("live", f"its entry is of before arming was noted, so it may end itself: {way}")
+    if box.id in entry.armed:
+        return Verdict("live", f"its `up` came through, so unless selfDestruct is false it ends itself: {way}")
     if known.is_starting(entry):
         return Verdict("starting", "its `up` may still be at it")
     return Verdict("half-made", "its `up` ended before it was armed, so it cannot end itself")
+
+
+def verdict_without_lease(box: Instance, known: Known) -> Verdict:
+    """What a box is to us that carries our owner's id and has no open lease here.
+
+    A ledger that never had its lease is no reason to end it: another laptop with a copy of our state may live by it.
+    """
+    stack = stack_of(box) or "?"
+    if box.id in known.held:
+        return Verdict("live", f"Pulumi's state holds it: pulumi destroy -s {stack}")
+    began = lease_start(tagged(box.tags, LEASE_TAG) or "") or utc(box.created)
+    if (known.now - began).total_seconds() < GRACE_SECONDS:
+        return Verdict("starting", "its `up` may still be at it")
+    state = "state not read" if stack in known.stateless else "no state holds it"
+    if known.rented(box) is None:
+        return Verdict("stranger", f"this ledger never had its lease, and {state}: `--stack` ends it")
+    return Verdict("orphan", f"its lease is closed in the ledger; {state}")
+
+
+def owner_of_box(box: Instance, known: Known) -> str | None:
+    """Whose it is: by its tag, else by the ledger."""
+    entry = known.rented(box)
+    return tagged(box.tags, OWNER_TAG) or (entry.owner if entry else None)
+
+
+def until_of_box(box: Instance, known: Known) -> datetime | None:
+    """When any killer may take it, UTC: by its tag, else by the ledger."""
+    entry = known.rented(box)
+    return until_of(box.tags) or (moment(entry.dies_at) if entry else None)
 
 
 def belonging_verdict(one: Belonging, known: Known, staying: Sequence[Instance]) -> Verdict | None:

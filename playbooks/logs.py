@@ -58,7 +58,10 @@ def print_words(stack: str) -> None:
 
 @command(help=STACK_HELP | HELP)
 def logs(_c: Context, of: str, follow: bool = False, stack: str | None = None) -> None:
-    """Show a log of the box: --of vllm, bootstrap, watchdog or words."""
+    """Show a log of the box: --of vllm, bootstrap, watchdog or words.
+
+    Example: fab logs --of vllm --follow, or fab logs --of words
+    """
     if of == WORDS and follow:
         raise UsageError("fab logs: words are not followed", hint="`fab tunnel` does, and shows them on the desktop")
     if of == WORDS:

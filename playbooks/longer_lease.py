@@ -9,13 +9,17 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from playbooks.accounts import account_at
 from playbooks.boxes import PREFIX, ROOT, box_of, find_settings
 from playbooks.moments import shown
 from playbooks.progress import say
 from playbooks.questions import on_terminal
+from playbooks.watchdog import ask, status
+from playbooks.words import clean
+from stacks import ledger
 from stacks.box import Box
 from stacks.errors import BoxError, CloudError, ConfigError, DayboxError, UsageError
-from stacks.lease import ISO_TIME, lease_start
+from stacks.lease import lease_start
 from stacks.price import OVERRUN_MINUTES, Price, billed_hours, billed_usd
 from stacks.ssh import Target, run
 
@@ -25,26 +29,27 @@ if TYPE_CHECKING:
 KEY = "maxLifetimeMinutes"
 LIMITS_ON_BOX = "/etc/daybox/watchdog.json"  # nothing secret: the token is in a file of its own
 CONFIG_SECONDS = 60
+NEAR_SECONDS = 120.0  # `pulumi up` has armed a box that is there long before
 
 
-def make_longer(box: Box, target: Target, moment: datetime, *, ask: bool, show: bool) -> Box:
+def make_longer(box: Box, target: Target, moment: datetime, *, consent: bool, show: bool) -> Box:
     """Make the lease last until `moment`, within its budgets; returns the box as `up` has declared it then.
 
-    ask: let the person at the terminal say yes first. show: what Pulumi says on stdout; else on stderr.
-    Raises UsageError or ConfigError, having changed nothing, where it cannot be; CloudError if `up` fails.
+    consent: let the person at the terminal say yes first. show: what Pulumi says on stdout; else on stderr.
+    Raises UsageError, ConfigError, or BoxError, having changed nothing, where it cannot be; CloudError if `up` fails.
     """
     if moment <= hard_end(box):
         say(f"{box.stack}: its lease ends at {shown(hard_end(box))}, which is late enough; nothing to do")
         return box
     lifetime = minutes_to(box, moment)
     check_budgets(find_settings(box.stack), box, lifetime, moment)
-    first_end_on_box(target)  # raises for a box that is not there: `up` would rent another one
-    if ask:
+    if consent:
         check_agreed(box, moment, can_ask=show)
+    check_there(box, target)  # last of all: a box may end while its owner thinks, and `up` would rent another one
     with config_set(box.stack, str(lifetime)):
-        if status := pulumi_up(box.stack, show=show):
+        if code := pulumi_up(box.stack, show=show):
             raise CloudError(
-                f"stacks/{box.stack}/{KEY}: `pulumi up` ended with {status}; {what_holds(target)}",
+                f"stacks/{box.stack}/{KEY}: `pulumi up` ended with {code}; {what_holds(target)}",
                 hint=f"{KEY} is as before, and so is the box after the next `pulumi up`; or mend it and run this again",
             )
     return box_of(box.stack) or box
@@ -52,7 +57,7 @@ def make_longer(box: Box, target: Target, moment: datetime, *, ask: bool, show: 
 
 def hard_end(box: Box) -> datetime:
     """When its lease ends whatever happens, UTC."""
-    return datetime.strptime(box.dies_at, ISO_TIME).replace(tzinfo=UTC)
+    return ledger.moment(box.dies_at)
 
 
 def start_of(box: Box) -> datetime:
@@ -90,7 +95,7 @@ def check_budgets(settings: "Settings", box: Box, lifetime: int, moment: datetim
     if first.at < moment:
         raise ConfigError(
             f"stacks/{box.stack}: until {shown(moment)} is asked for, but it ends at {shown(first.at)}: {first.why}",
-            hint="ask for less, or raise that budget: pulumi config set daybox:budgetUsd, or daybox:monthBudgetUsd",
+            hint=f"ask for less, or raise it: pulumi config set -s {box.stack} {PREFIX}{first.setting}",
         )
 
 
@@ -105,6 +110,24 @@ def check_agreed(box: Box, moment: datetime, *, can_ask: bool) -> None:
         answer = ""
     if answer.strip().lower() not in ("y", "yes"):
         raise UsageError("fab extend: nothing is changed", hint="say y, or --yes")
+
+
+def check_there(box: Box, target: Target) -> None:
+    """Raises BoxError unless the account lists the box, and the box answers and does not end while `up` runs."""
+    account = account_at(box.api_url, box.cloud)
+    if box.instance_id not in {row.id for row in account.instances()}:
+        raise BoxError(
+            f"box/{target.alias}: the account does not list it: `pulumi up` would rent another",
+            hint=f"see `fab status --stack {box.stack}`; nothing is changed",
+        )
+    found = ask(box, target, status())
+    left = math.inf if found.dies_at is None else found.dies_at - account.profile().now.timestamp()
+    if left < NEAR_SECONDS:
+        way_out = f"let it end; then `pulumi up -s {box.stack}` rents anew"
+        if found.why.startswith("idle"):
+            way_out = f"keep it first: fab extend --stack {box.stack} --minutes 10; then this again"
+        fact = f"box/{target.alias}: ends in {max(0.0, left):.0f} s, and `pulumi up` would rent another: {found.why}"
+        raise BoxError(fact, hint=way_out)
 
 
 def usd_at_most(box: Box, end: datetime) -> float | None:
@@ -175,9 +198,9 @@ def first_end_on_box(target: Target) -> tuple[datetime, str]:
     """The first hard end that the box itself holds to, UTC, and why. Raises BoxError if the box does not say."""
     done = run(target, f"cat {LIMITS_ON_BOX}")
     try:
-        at, why = min((float(at), str(why)) for at, why in json.loads(done.stdout)["ends"])
+        at, why = min((float(at), clean(why)) for at, why in json.loads(done.stdout)["ends"])
         return datetime.fromtimestamp(at, UTC), why
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise BoxError(
             f"box/{target.alias}: {LIMITS_ON_BOX} tells no hard end", hint=f"arm it: pulumi up -s {target.stack}"
         ) from None

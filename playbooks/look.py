@@ -16,6 +16,7 @@ from playbooks.leftovers import (
     has_box,
     is_certain,
     owner_of,
+    owner_of_box,
     stack_of_belonging,
 )
 from playbooks.standing import stack_of, strays
@@ -23,9 +24,8 @@ from stacks import ledger
 from stacks.account import Account, Instance, Profile
 from stacks.belongings import KINDS, Belonging, belongings
 from stacks.errors import CloudError
-from stacks.lease import OWNER_TAG, tagged
 from stacks.ledger import Entry
-from stacks.proof import ends_of_unlisted, left_of, may_land_for, with_lost_boxes
+from stacks.proof import check_unlisted, left_of, may_land_for, with_lost_boxes
 
 
 @dataclass(frozen=True)
@@ -41,15 +41,9 @@ class Look:
 class Scene:
     """What the verdicts on one account rest on. stack: the one that was named; its boxes go whatever their end."""
 
-    account: Account
     stack: str | None
     listed: Sequence[Instance]
     known: Known
-
-    @property
-    def api_url(self) -> str:
-        """Which account this is."""
-        return self.account.api_url
 
     def is_named(self, stack: str | None, owner: str | None) -> bool:
         """Whether it was named, and is ours or nobody's: then its namer may end it."""
@@ -57,8 +51,12 @@ class Scene:
 
 
 def look(account: Account, owner: str, stack: str | None, book: Book) -> Look:
-    """What `account` has of daybox's, or of `stack` alone, and what of it should go, by the API's own clock."""
+    """What `account` has of daybox's, or of `stack` alone, and what of it should go, by the API's own clock.
+
+    book: the ledger before this look; what it has of boxes must be listed.
+    """
     faults, profile, listed = list[str](), account.profile(), account.instances()
+    now = Book.read([])  # after the list: an intent is older than its box, so what is listed is known by now
     begun = [entry for entry in book.open(stack) if entry.api_url == account.api_url]
     unlisted = {one.lease: tried(faults, unlisted_of, one, account, profile.user, listed, stack) for one in begun}
     certain = {lease for lease, found in unlisted.items() if found is not None and None not in ids(found)}
@@ -66,13 +64,14 @@ def look(account: Account, owner: str, stack: str | None, book: Book) -> Look:
         owner,
         profile.now,
         time.time(),
-        entries=book.entries,  # whatever API they name: a local cloud may have come back under another port
-        unread=book.unread,
-        doubtful=frozenset(entry.lease for entry in book.open(None)) - certain,
+        account.api_url,
+        entries=now.entries,  # of all accounts: a local cloud may have come back under another port
+        unread=now.unread,
+        doubtful=frozenset(entry.lease for entry in now.open(None)) - certain,
     )
     rows = [row for row in strays(listed, declared_ids=()) if stack in (None, stack_of(row))]
-    scene = Scene(account, stack, listed, with_states(known, rows))
-    boxes = [box_in(scene, row) for row in rows]
+    scene = Scene(stack, listed, with_states(known, rows))
+    boxes = [box for row in rows if (box := tried(faults, box_in, scene, row))]
     hanging, unseen = all_belongings(account, profile, faults)
     rest = [tried(faults, belonging_in, scene, one, ids(box for box in boxes if box.goes)) for one in hanging]
     missing = [found for some in unlisted.values() for found in some or ()]
@@ -96,7 +95,7 @@ def unlisted_of(
     """
     ledger.check_same_user(entry, user)
     whole = with_lost_boxes(entry, account)
-    ends_of_unlisted(whole, account, listed)
+    check_unlisted(whole, account, listed)
     if left_of(whole, listed):
         return []
     if (seconds := may_land_for(entry)) <= 0:
@@ -112,7 +111,8 @@ def unlisted_of(
 
 def with_states(known: Known, rows: Iterable[Instance]) -> Known:
     """`known`, with the states of the stacks of those boxes that only a state may know."""
-    stacks = {stack_of(row) for row in rows if box_verdict(row, known).kind == "orphan"} - {None}
+    verdicts = [(row, tried([], box_verdict, row, known)) for row in rows]  # its faults are told with the box
+    stacks = {stack_of(row) for row, verdict in verdicts if verdict and verdict.kind in ("orphan", "stranger")} - {None}
     states = {name: held_by(name) for name in stacks if name}
     return replace(
         known,
@@ -124,8 +124,8 @@ def with_states(known: Known, rows: Iterable[Instance]) -> Known:
 def box_in(scene: Scene, row: Instance) -> Found:
     """A listed box with its verdict."""
     verdict = box_verdict(row, scene.known)
-    goes = verdict.kind in GOES or scene.is_named(stack_of(row), tagged(row.tags, OWNER_TAG))
-    return box_found(scene.api_url, row, verdict, goes=goes)
+    goes = verdict.kind in GOES or scene.is_named(stack_of(row), owner_of_box(row, scene.known))
+    return box_found(row, verdict, scene.known, goes=goes)
 
 
 def all_belongings(account: Account, profile: Profile, faults: list[str]) -> tuple[list[Belonging], list[str]]:
@@ -159,4 +159,4 @@ def belonging_in(scene: Scene, one: Belonging, going: set[int | None]) -> Found 
     goes = verdict.kind in GOES or (scene.is_named(stack, owner_of(one, known)) and is_certain(one, known))
     leaving = [box for box in scene.listed if box.id in going]
     before = [box.id for box in leaving if box.id in attached or has_box(one.lease, known.entry(one.lease), [box])]
-    return belonging_found(scene.api_url, one, verdict, known, goes=goes, boxes=before)
+    return belonging_found(one, verdict, known, goes=goes, boxes=before)

@@ -26,7 +26,8 @@ class Step:
 class Timer:
     """One mechanism. files: what it reads. start: then it runs, at once for the first time; settle: when it has run.
 
-    stop: the program is not run any more.
+    stop: the program is not run any more. installed: whether it runs the program now. stays: what to say of the user's
+    own settings that stop leaves as they are.
     """
 
     name: str
@@ -34,10 +35,15 @@ class Timer:
     start: tuple[Step, ...] = ()
     settle: tuple[Step, ...] = ()
     stop: tuple[Step, ...] = ()
+    installed: bool = False
+    stays: str = ""
 
 
-def systemd(program: Path, folder: Path, user: str, *, lingers: bool) -> Timer:
-    """A timer of the user's own systemd. folder: of its units. lingers: whether it already runs without a login."""
+def systemd(program: Path, folder: Path, user: str, *, lingers: bool, runs: bool = False) -> Timer:
+    """A timer of the user's own systemd. folder: of its units. lingers: whether it already runs without a login.
+
+    runs: whether it runs the timer now.
+    """
     own, linger = ("systemctl", "--user", "--quiet"), ("loginctl", "enable-linger", user)
     service = render("sweep.service.j2", program=unit_word(program), seconds=INTERVAL_MINUTES * 60)
     return Timer(
@@ -57,6 +63,8 @@ def systemd(program: Path, folder: Path, user: str, *, lingers: bool) -> Timer:
             Step((*own, "stop", f"{UNIT}.service"), may_fail=True),
             Step((*own, "reset-failed", f"{UNIT}.service"), may_fail=True),
         ),
+        installed=runs,
+        stays=f"your systemd still runs without a login: `loginctl disable-linger {user}` ends that" if lingers else "",
     )
 
 
@@ -66,14 +74,13 @@ def unit_word(path: Path) -> str:
     return f'"{text}"'
 
 
-def launchd(program: Path, folder: Path, user_id: int) -> Timer:
-    """An agent of macOS. folder: of the user's agents."""
+def launchd(program: Path, folder: Path, user_id: int, *, runs: bool = False) -> Timer:
+    """An agent of macOS. folder: of the user's agents. runs: whether it is loaded now."""
     file, domain = folder / f"{LABEL}.plist", f"gui/{user_id}"
     text = render("sweep.plist.j2", label=LABEL, program=escape(str(program)), seconds=INTERVAL_MINUTES * 60)
     away = Step(("launchctl", "bootout", f"{domain}/{LABEL}"), may_fail=True)
-    return Timer(
-        "launchd", {file: text}, start=(away, Step(("launchctl", "bootstrap", domain, str(file)))), stop=(away,)
-    )
+    begin = Step(("launchctl", "bootstrap", domain, str(file)))
+    return Timer("launchd", {file: text}, start=(away, begin), stop=(away,), installed=runs)
 
 
 def cron(program: Path, table: str) -> Timer:
@@ -92,4 +99,5 @@ def cron(program: Path, table: str) -> Timer:
         start=(written(f"* * * * * {word} {MARK}"),),
         settle=(written(f"*/{INTERVAL_MINUTES} * * * * {word} {MARK}"),),
         stop=(written(),) if MARK in table else (),
+        installed=MARK in table,
     )

@@ -5,7 +5,9 @@ The clock on this laptop's wall says what is meant; from there on a moment is UT
 
 import re
 from datetime import UTC, datetime, time, timedelta, tzinfo
+from typing import overload
 
+from stacks.lease import ISO_TIME
 from stacks.values import minutes
 
 WALL_CLOCK = re.compile(r"[0-9]{1,2}:[0-9]{2}")
@@ -59,8 +61,25 @@ def utc_of(reading: datetime, zone: tzinfo | None) -> datetime:
     return (reading.replace(tzinfo=zone) if zone else reading.astimezone()).astimezone(UTC)
 
 
-def shown(moment: datetime, zone: tzinfo | None = None) -> str:
-    """`18:00 on Thu 2026-11-26 (17:00 UTC)`: by the clock on the wall, and as the box and the cloud say it."""
-    local = moment.astimezone(zone)
-    there = "" if not local.utcoffset() else f" ({moment.astimezone(UTC):%H:%M} UTC)"
+def shown(moment: datetime | float, zone: tzinfo | None = None) -> str:
+    """`18:00 on Thu 2026-11-26 (17:00 UTC)`: by the clock on the wall, and as the box and the cloud say it.
+
+    moment: or seconds since 1970.
+    """
+    local = in_utc(moment).astimezone(zone)
+    there = "" if not local.utcoffset() else f" ({in_utc(moment):%H:%M} UTC)"
     return f"{local:%H:%M}{'' if there else ' UTC'} on {local:%a %Y-%m-%d}{there}"
+
+
+@overload
+def iso(moment: datetime | float) -> str: ...
+@overload
+def iso(moment: datetime | float | None) -> str | None: ...
+def iso(moment: datetime | float | None) -> str | None:
+    """A moment, or seconds since 1970, as `YYYY-MM-DDTHH:MM:SSZ`: as programs are told it."""
+    return None if moment is None else in_utc(moment).strftime(ISO_TIME)
+
+
+def in_utc(moment: datetime | float) -> datetime:
+    """A moment, or seconds since 1970, as UTC."""
+    return moment.astimezone(UTC) if isinstance(moment, datetime) else datetime.fromtimestamp(moment, UTC)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from subprocess import CompletedProcess
 from typing import Any, TypeVar
 
 from playbooks.stages import Event
@@ -51,7 +52,7 @@ class WatchdogReport:
 
     idle_minutes: None if unknown. action: keep, warn or delete, empty if it does not say. kept_until: until when an
     idle box is kept, None for not at all. paid_until: the end of the hour that is paid for. tokens: that vLLM served,
-    prompt and generated; None if unknown.
+    prompt and generated; None if unknown. now: the box's own clock, which is the API's.
     """
 
     armed: bool
@@ -62,13 +63,13 @@ class WatchdogReport:
     paid_until: float | None = None
     kept_until: float | None = None
     tokens: int | None = None
+    now: float | None = None
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "WatchdogReport":
         """The watchdog's status as it prints it; None for what it does not say, or says in no way it ever did."""
-        dies_at, idle, paid, kept, tokens = (
-            number(row.get(name)) for name in ("dies_at", "idle_minutes", "paid_until", "kept_until", "tokens")
-        )
+        names = ("dies_at", "idle_minutes", "paid_until", "kept_until", "tokens", "now")
+        dies_at, idle, paid, kept, tokens, now = (number(row.get(name)) for name in names)
         return cls(
             armed=row.get("armed") is True,
             dies_at=dies_at,
@@ -78,6 +79,7 @@ class WatchdogReport:
             paid_until=paid,
             kept_until=kept,
             tokens=None if tokens is None else int(tokens),
+            now=now,
         )
 
 
@@ -113,9 +115,14 @@ def read_report(target: Target, *, timeout: float = 30, onbox: OnBox = BOX) -> R
         return None
     try:
         return Report.from_row(json.loads(done.stdout))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        said = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1]
-        raise BoxError(f"box/{target.alias}: {onbox.report} gave no report: {said}", hint="see `fab ssh`") from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        fact = f"box/{target.alias}: {onbox.report} gave no report: {last_line(done)}"
+        raise BoxError(fact, hint="see `fab ssh`") from None
+
+
+def last_line(done: CompletedProcess[str]) -> str:
+    """The last that a command on the box said, as a terminal may show it."""
+    return clean((done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1])
 
 
 def is_silence(error: BoxError) -> bool:

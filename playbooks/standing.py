@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from playbooks.moments import iso
 from playbooks.report import Report
 from stacks.account import Instance, utc
 from stacks.box import Box
@@ -78,9 +79,9 @@ class Standing:
             "armed": watchdog.armed if watchdog else None,
             "ready": self.report.ready if self.report else None,
             "tokens": self.tokens,
-            "tokens_told_at": text(self.told),
+            "tokens_told_at": iso(self.told),
             "tunnel": {"port": self.tunnel_port, "alive": self.tunnel_alive},
-            "last_sweep": text(last_sweep(self.api_url)),
+            "last_sweep": iso(last_sweep(self.api_url)),
             "word": self.word,
         }
 
@@ -93,7 +94,7 @@ class Standing:
             "age_hours": None if lived is None else round(lived / 3600, 3),
             "billed_hours": hours,
             "usd": None if hours is None else usd_of(hours, self.usd_per_hour),
-            "paid_until": text(paid),
+            "paid_until": iso(paid),
             "next_hour_minutes": round((paid - now).total_seconds() / 60, 1) if paid else None,
         }
 
@@ -108,16 +109,6 @@ def last_sweep(api_url: str) -> datetime | None:
     from stacks.sweeps import last_good
 
     return last_good(api_url) if api_url else None
-
-
-def text(at: datetime | None) -> str | None:
-    """A moment as `YYYY-MM-DDTHH:MM:SSZ`."""
-    return iso(at.timestamp() if at else None)
-
-
-def iso(epoch: float | None) -> str | None:
-    """Seconds since 1970 as `YYYY-MM-DDTHH:MM:SSZ`."""
-    return None if epoch is None else datetime.fromtimestamp(epoch, UTC).strftime(ISO_TIME)
 
 
 def declared(box: Box, state: State, *, life: Life | None = None, word: str = "") -> Standing:

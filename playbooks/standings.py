@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from playbooks.accounts import Book
 from playbooks.box_standing import Listing, box_standing, listing, with_entry
 from playbooks.boxes import all_stacks, box_of, find_settings, raw_settings
 from playbooks.standing import Standing, listed_only, merged, strays
@@ -22,7 +23,8 @@ SIDE_BY_SIDE = 16  # all of it is waiting for others
 class Known:
     """What this laptop knows of one stack.
 
-    begun: an `up` of it was begun here and not seen to its end. why: why it is not known which account it is in.
+    begun: an `up` of it was begun here and not seen to its end, or may have been. why: why it is not known which
+    account it is in.
     """
 
     stack: str
@@ -40,9 +42,14 @@ class Known:
 
 
 def standings(stack: str | None) -> list[Standing]:
-    """How every stack stands, or `stack` alone. Raises UsageError if neither Pulumi nor an account knows it."""
+    """How every stack stands, or `stack` alone. Raises UsageError if neither Pulumi nor an account knows it.
+
+    A lease whose entry cannot be read is a row of its own: nobody knows which stack it is of.
+    """
+    faults = list[str]()
+    book = Book.read(faults)
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        stacks = list(pool.map(known, all_stacks()))
+        stacks = list(pool.map(lambda row: known(row, book), all_stacks()))
         keys = list(dict.fromkeys(one.account for one in stacks if one.api_url and one.token))
         listings = dict(zip(keys, pool.map(listing, keys), strict=True))
         own = pool.map(lambda one: standing(one, listings.get(one.account)), stacks)
@@ -50,16 +57,17 @@ def standings(stack: str | None) -> list[Standing]:
     if stack and stack not in {one.stack for one in found}:
         names = ", ".join(dict.fromkeys(one.stack for one in found))
         raise UsageError(f"stacks/{stack}: there is no such stack", hint=f"choose from: {names or 'none yet'}")
-    return [one for one in found if stack in (None, one.stack)]
+    damaged = [Standing("?", "unknown", word=fault) for fault in faults]
+    return [*(one for one in found if stack in (None, one.stack)), *damaged]
 
 
-def known(row: Mapping[str, Any]) -> Known:
-    """What Pulumi says of the stack in one row of `pulumi stack ls`."""
+def known(row: Mapping[str, Any], book: Book) -> Known:
+    """What Pulumi says of the stack in one row of `pulumi stack ls`, and the ledger, as far as it can be read."""
     from stacks.catalog import CLOUDS
     from stacks.values import named
 
     name, resources = str(row["name"]), int(row.get("resourceCount") or 0)
-    bare = Known(name, None, resources, begun=bool(resources) or has_open_entry(name))
+    bare = Known(name, None, resources, begun=bool(resources or book.unread or any(book.open(name))))
     try:
         bare = replace(bare, box=box_of(name))
         if bare.box:
@@ -87,13 +95,6 @@ def account_meant(stack: str) -> tuple[str, str]:
         return api_url(cloud, raw.get("url", "")), deploy_token(cloud.token)
     except (DayboxError, ValueError):
         return "", ""
-
-
-def has_open_entry(stack: str) -> bool:
-    """Whether the ledger has a lease of `stack` that was begun and not closed: it may have a box."""
-    from stacks import ledger
-
-    return any(ledger.open_entries(stack))
 
 
 def standing(one: Known, found: Listing | None) -> Standing:

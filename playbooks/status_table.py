@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from playbooks.table import PIPE_WIDTH, WIDE, Column
 from stacks.ledger import moment
+from stacks.price import dollars
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -76,11 +77,6 @@ def left(dies_at: str | None, now: datetime) -> str:
         return UNKNOWN
     seconds = (moment(dies_at) - now).total_seconds()
     return hours(seconds / 3600) if seconds > 0 else "overdue"
-
-
-def dollars(usd: float | None) -> str:
-    """Dollars to the cent, by the whole hours that are billed."""
-    return UNKNOWN if usd is None else f"${usd:.2f}"
 
 
 def tokens(count: int | None) -> str:

@@ -1,6 +1,7 @@
 """The killer on the laptop: it ends what should go by the account's own list, without Pulumi's state or lock."""
 
 import sys
+from collections.abc import Sequence
 from functools import partial
 
 from invoke.context import Context
@@ -37,7 +38,10 @@ def sweep(
     install_timer: bool = False,
     remove_timer: bool = False,
 ) -> None:
-    """End what bills and should not: list, ask, delete, prove."""
+    """End what bills and should not: list, ask, delete, prove.
+
+    Example: fab sweep, or fab sweep --stack coder-30b --yes, or fab sweep --install-timer
+    """
     if install_timer or remove_timer:
         if stack or yes or json or (install_timer and remove_timer):
             raise UsageError("fab sweep: the timer's flags stand alone", hint="say --install-timer or --remove-timer")
@@ -46,10 +50,13 @@ def sweep(
     outcome = looked(stack)
     if not json and (text := outcome.text()):
         print(text)
-    if outcome.going and (yes or (not json and agreed(len(outcome.going)))):
-        end_all(outcome, quiet=json)
+    if outcome.going and yes:
+        end_all(outcome, outcome.going, quiet=json)
+    elif outcome.going and not json and agreed(len(outcome.going)):
+        shown, outcome = outcome, looked(stack)  # what was shown may be old by now: an `up` may have come through
+        end_all(outcome, still_going(shown, outcome), quiet=False)
     if not stack and not outcome.faults:
-        sweeps.record(outcome.accounts)
+        tried(outcome.faults, sweeps.record, outcome.accounts)
     if json:
         print_json(outcome.report())
     outcome.judge(f"fab sweep --stack {stack}" if stack else "fab sweep")
@@ -60,7 +67,7 @@ def looked(stack: str | None) -> Outcome:
     outcome = Outcome()
     book = Book.read(outcome.faults)
     outcome.faults += not_asked(stack, book)
-    owner = our_id(stack, book)
+    owner = our_id(stack, book, outcome.faults)
     for account in accounts_to_look_into(stack, book, outcome.faults):
         if seen := tried(outcome.faults, look, account, owner, stack, book):
             outcome.accounts[account.api_url] = account
@@ -72,12 +79,14 @@ def looked(stack: str | None) -> Outcome:
     return outcome
 
 
-def our_id(stack: str | None, book: Book) -> str:
+def our_id(stack: str | None, book: Book, faults: list[str]) -> str:
     """Who we are; nobody in a place that never rented, as in a CI: there only what is past its end goes.
 
-    Raises ConfigError if that cannot be: a stack was named, or there are leases.
+    So it does where we are not known and should be: a stack was named, or there are leases. That is a fault.
     """
-    return owner_id() if stack or book.entries or owner_file().is_file() else ""
+    if stack or book.entries or book.unread or owner_file().is_file():
+        return tried(faults, owner_id) or ""
+    return ""
 
 
 def agreed(count: int) -> bool:
@@ -88,34 +97,59 @@ def agreed(count: int) -> bool:
         return False
 
 
-def end_all(outcome: Outcome, *, quiet: bool) -> None:
-    """End what should go, each proved by listing again; what hangs on a box that could not be ended stays."""
-    for one in outcome.going:
+def still_going(shown: Outcome, now: Outcome) -> list[Found]:
+    """What was shown and should still go; says of the rest that is still there why it stays."""
+    keys = {one.key for one in shown.going}
+    for one in now.found:
+        if one.key in keys and not one.goes:
+            print(f"sweep: {one.what} {one.id} ({one.label}) stays: {one.why}", file=sys.stderr)
+    return [one for one in now.going if one.key in keys]
+
+
+def end_all(outcome: Outcome, going: Sequence[Found], *, quiet: bool) -> None:
+    """End `going`, each proved by listing again; what hangs on a box that could not be ended stays."""
+    for one in going:
         alive = {box.id for box in outcome.left if box.what == "box"}
         if alive & set(one.boxes):
             continue
-        end = end_box if one.belonging is None else end_belonging
-        if tried(outcome.faults, partial(end, outcome.accounts[one.account], one)):
+        end = partial(end_box, outcome.faults) if one.belonging is None else end_belonging
+        if tried(outcome.faults, end, outcome.accounts[one.account], one):
             outcome.ended.append(one)
             if not quiet:
                 print(f"ended: {one.what} {one.id} ({one.label})", flush=True)
     proof = "" if outcome.left else "; the account lists none of them"
-    print(f"sweep: {len(outcome.ended)} of {len(outcome.going)} ended{proof}", file=sys.stderr)
+    print(f"sweep: {len(outcome.ended)} of {len(going)} ended{proof}", file=sys.stderr)
 
 
-def end_box(account: Account, one: Found) -> bool:
-    """End one box and note in the ledger that it was, and why; returns True."""
+def end_box(faults: list[str], account: Account, one: Found) -> bool:
+    """End one box and note in the ledger that it was, and why; returns True.
+
+    A ledger that cannot be written, as on a full disk, is a fault and keeps no box alive.
+    """
     assert one.id is not None  # what was not seen does not go
     entry = entry_of(one)
-    if entry:  # before it is ended: who proves it gone must know of it. As seen it counts only when it is over,
-        ids = tuple(dict.fromkeys((*entry.instance_ids, one.id)))
-        ledger.note(entry.lease, instance_ids=ids)  # else one that cannot be ended would look as if it were starting
+    if entry:
+        tried(faults, note_before, entry, one.id)
     account.end(one.id)
     if entry:
-        ledger.add_instance(entry.lease, one.id)
-        reason = f"fab sweep: {one.why}" if one.kind in GOES else f"fab sweep --stack {one.stack}"
-        ledger.note(entry.lease, reason=entry.reason or reason)
+        tried(faults, note_after, entry, one)
     return True
+
+
+def note_before(entry: Entry, number: int) -> None:
+    """Note the box before it is ended: who proves it gone must know of it.
+
+    As seen it counts only when it is over: else one that cannot be ended would look as if it were starting.
+    """
+    ledger.note(entry.lease, instance_ids=tuple(dict.fromkeys((*entry.instance_ids, number))))
+
+
+def note_after(entry: Entry, one: Found) -> None:
+    """Note that the box was there, and why it ended."""
+    assert one.id is not None
+    ledger.add_instance(entry.lease, one.id)
+    reason = f"fab sweep: {one.why}" if one.kind in GOES else f"fab sweep --stack {one.stack}"
+    ledger.note(entry.lease, reason=entry.reason or reason)
 
 
 def entry_of(one: Found) -> Entry | None:

@@ -4,7 +4,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from playbooks import sweep_token
@@ -12,7 +12,8 @@ from playbooks.accounts import Book, accounts_to_look_into, tried
 from playbooks.boxes import ROOT
 from playbooks.command import busy
 from playbooks.mechanisms import Timer
-from playbooks.timers import put, settle, take_away, timers
+from playbooks.sweep_folder import NAMES, Before, folder, restored
+from playbooks.timers import put, put_again, settle, take_away, timers
 from stacks import sweeps
 from stacks.account import TOKEN_FILE_VARIABLE
 from stacks.errors import CloudError, ConfigError
@@ -28,11 +29,6 @@ CARRIED = (
     *("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy"),
     *("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"),
 )
-
-
-def folder() -> Path:
-    """Where the timer's program, its token and its last words are."""
-    return state_dir().resolve() / "sweep"
 
 
 def program_text(environment: Mapping[str, str], state: Path) -> str:
@@ -53,7 +49,7 @@ def program_text(environment: Mapping[str, str], state: Path) -> str:
 
 
 def install() -> None:
-    """Sweep by itself from now on. Raises DayboxError, with the timer taken away, unless that was seen to work."""
+    """Sweep by itself from now on. Raises DayboxError, with all as it was before, unless that was seen to work."""
     urls, owner, token = urls_to_look_into(), owner_id(), os.environ.get("LINODE_TOKEN", "")
     program = folder() / "run"
     found = timers(program)
@@ -62,7 +58,9 @@ def install() -> None:
             "fab sweep --install-timer: this machine has neither a systemd of yours nor launchd nor cron",
             hint="install cron, or let a CI run `fab sweep --yes`: see README",
         )
-    before = sweep_token.minted()
+    if token:  # before anything is touched: one that is refused must not cost a timer that works
+        sweep_token.checked(sweep_token.paying_account(token))
+    before = Before.read(found)
     try:
         word = kept_token(token, owner)
         write_private(program, program_text(os.environ, state_dir().resolve())).chmod(0o700)
@@ -74,14 +72,14 @@ def install() -> None:
             prove(urls, begun, found[0])
         settle(program, found[0].name)
     except BaseException:
-        for fault in taken_back(token, owner):
+        for fault in undone(before, token):
             print(f"sweep: {fault}", file=sys.stderr)
         raise
     print(f"sweep: {found[0].name} runs it every {sweeps.INTERVAL_MINUTES} minutes, and ends what should go unasked")
     print(f"sweep: its first run listed {', '.join(urls)}; its last words are in {folder() / 'log'}")
     print(f"sweep: {word}")
     own = sweep_token.minted()
-    if own and own != before:  # only now: the one of before held until this one was seen to work
+    if own and own != before.minted:  # only now: the one of before held until this one was seen to work
         sweep_token.revoke(sweep_token.paying_account(token), owner, but=own["id"])
 
 
@@ -117,36 +115,62 @@ def prove(urls: Iterable[str], begun: float, timer: Timer) -> None:
             )
         time.sleep(LOOK_SECONDS)
     listed = [url for url in urls if (last := sweeps.last_good(url)) and last.timestamp() >= begun]
-    if ended.read_text().strip() != "0" or listed != list(urls):
-        said = ((folder() / "log").read_text().strip() or "nothing").splitlines()[-1]
+    if (status := ended.read_text().strip()) != "0" or listed != list(urls):
         raise CloudError(
-            f"fab sweep --install-timer: {timer.name} ran it, and it failed with {ended.read_text().strip()}: {said}",
-            hint="the timer was taken away again",
+            f"fab sweep --install-timer: {timer.name} ran it, and it failed with {status}: {last_word()}",
+            hint="all is as it was before",
         )
+
+
+def last_word() -> str:
+    """The last line that the sweep said."""
+    log = folder() / "log"
+    return ((log.read_text().strip() if log.is_file() else "") or "nothing").splitlines()[-1]
+
+
+def undone(before: Before, token: str) -> list[str]:
+    """Take back what this run made, and run again what ran before; returns what of it went wrong."""
+    faults, own = list[str](), sweep_token.minted()
+    tried(faults, take_away, timers(folder() / "run"))
+    for name in NAMES:
+        tried(faults, restored, folder() / name, before.texts.get(name))
+    if own and own != before.minted:  # only now: nothing uses it any more
+        tried(faults, sweep_token.revoke_one, sweep_token.paying_account(token), own)
+    if "run" in before.texts:
+        tried(faults, put_again, folder() / "run", before.names)
+    elif folder().is_dir():
+        tried(faults, folder().rmdir)
+    return faults
 
 
 def remove() -> None:
     """No longer sweep by itself. Raises CloudError if the timer's own token could not be revoked."""
-    if not folder().is_dir():
+    found = timers(folder() / "run")
+    installed = [timer for timer in found if timer.installed]  # also one whose folder is gone
+    if not folder().is_dir() and not installed:
         print("sweep: no timer is installed")
         return
-    faults = taken_back(os.environ.get("LINODE_TOKEN", ""), owner_id())
+    owner, known = owner_id(), folder().is_dir()
+    faults = taken_back(found, os.environ.get("LINODE_TOKEN", ""), owner)
     if faults:
         raise CloudError(f"fab sweep --remove-timer: {'; '.join(faults)}", hint="the timer itself is taken away")
-    print("sweep: the timer is taken away, and its token")
+    lost = f"; its folder was gone: revoke {sweep_token.label(owner)} in the Cloud Manager, if it is there"
+    print(f"sweep: the timer is taken away{', and its token' if known else lost}")
+    for word in filter(None, (timer.stays for timer in installed)):
+        print(f"sweep: {word}")
 
 
-def taken_back(token: str, owner: str) -> list[str]:
+def taken_back(found: Sequence[Timer], token: str, owner: str) -> list[str]:
     """Take away timer, program and token; returns what of it went wrong. token: LINODE_TOKEN, which may be empty."""
     faults, own = list[str](), sweep_token.minted()
-    tried(faults, take_away, timers(folder() / "run"))
+    tried(faults, take_away, found)
     if own and not token:
         faults.append(
             f"token {own['id']} ({own['label']}) is valid until {own['expiry']}: revoke it in the Cloud Manager"
         )
     elif own:
         tried(faults, sweep_token.revoke, sweep_token.paying_account(token), owner)
-    for name in ("run", "token", "minted.json", "log", "ended"):
+    for name in NAMES:
         (folder() / name).unlink(missing_ok=True)
     if folder().is_dir():
         folder().rmdir()

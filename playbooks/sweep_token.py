@@ -1,12 +1,13 @@
 """The token that the timer's sweep acts with: one of its own where that can be made, in a file of mode 0600."""
 
 import json
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from playbooks.accounts import LINODE, cloud_named
-from stacks.account import NEEDED_SCOPES, TOKEN_SCOPE, Account
+from stacks.account import NEEDED_SCOPES, TOKEN_SCOPE, Account, Profile
 from stacks.errors import CloudError
 from stacks.lease import ISO_TIME
 from stacks.places import state_dir, write_private
@@ -38,6 +39,18 @@ def paying_account(token: str) -> Account:
     return Account(cloud_named(LINODE).api_url, token)
 
 
+def checked(account: Account) -> Profile:
+    """Who its token speaks for. Raises CloudError if the API refuses it, or if it cannot end a box."""
+    from stacks.lot import lacking
+
+    profile = account.profile()
+    if missing := lacking(profile.scopes, NEEDED_SCOPES):
+        raise CloudError(
+            f"LINODE_TOKEN: lacks the scope {', '.join(missing)}", hint=f"make one with {' '.join(SCOPES)}"
+        )
+    return profile
+
+
 def keep(account: Account, token: str, owner: str) -> str:
     """Put a token into the timer's file, one of its own if `token` may make one; returns what to say of it.
 
@@ -46,11 +59,7 @@ def keep(account: Account, token: str, owner: str) -> str:
     """
     from stacks.lot import lacking
 
-    profile = account.profile()
-    if missing := lacking(profile.scopes, NEEDED_SCOPES):
-        raise CloudError(
-            f"LINODE_TOKEN: lacks the scope {', '.join(missing)}", hint=f"make one with {' '.join(SCOPES)}"
-        )
+    profile = checked(account)
     may_mint = not lacking(profile.scopes, [TOKEN_SCOPE])
     if not may_mint and (own := minted()):
         return f"it keeps the token of its own that it had, until {own['expiry']}: LINODE_TOKEN may make no other"
@@ -76,4 +85,9 @@ def revoke(account: Account, owner: str, *, but: int | None = None) -> None:
     """Revoke every token that was made for this laptop's timer, but one. Raises CloudError if one is left."""
     for row in account.rows(TOKENS, filters={"label": label(owner)}):
         if row["id"] != but:
-            account.end_at(TOKENS, row["id"], f"token {row['id']} ({row['label']})")
+            revoke_one(account, row)
+
+
+def revoke_one(account: Account, row: Mapping[str, Any]) -> None:
+    """Revoke this token. row: id and label. Raises CloudError if it is left."""
+    account.end_at(TOKENS, row["id"], f"token {row['id']} ({row['label']})")

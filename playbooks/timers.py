@@ -4,10 +4,11 @@ import getpass
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from playbooks.mechanisms import Step, Timer, cron, launchd, systemd
+from playbooks.mechanisms import LABEL, UNIT, Step, Timer, cron, launchd, systemd
 from stacks.errors import ConfigError
 from stacks.places import write_private
 
@@ -17,21 +18,25 @@ LINGER = Path("/var/lib/systemd/linger")
 
 
 def timers(program: Path) -> list[Timer]:
-    """What this laptop can run `program` with, the best first."""
-    return [*systemd_here(program), *launchd_here(program), *cron_here(program)]
+    """What this laptop can run `program` with, the best first; each says whether it does so now, or would again."""
+    found = [*systemd_here(program), *launchd_here(program), *cron_here(program)]
+    return [replace(one, installed=one.installed or any(path.exists() for path in one.files)) for one in found]
 
 
 def systemd_here(program: Path) -> Iterator[Timer]:
     """The user's own systemd, if it answers."""
     if shutil.which("systemctl") and ran(["systemctl", "--user", "show-environment"]).returncode == 0:
         config, user = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"), getpass.getuser()
-        yield systemd(program, config / "systemd/user", user, lingers=(LINGER / user).exists())
+        runs = ran(["systemctl", "--user", "is-active", f"{UNIT}.timer"]).returncode == 0
+        yield systemd(program, config / "systemd/user", user, lingers=(LINGER / user).exists(), runs=runs)
 
 
 def launchd_here(program: Path) -> Iterator[Timer]:
     """macOS's launchd."""
     if shutil.which("launchctl"):
-        yield launchd(program, Path.home() / "Library/LaunchAgents", os.getuid())
+        user_id = os.getuid()
+        runs = ran(["launchctl", "print", f"gui/{user_id}/{LABEL}"]).returncode == 0
+        yield launchd(program, Path.home() / "Library/LaunchAgents", user_id, runs=runs)
 
 
 def cron_here(program: Path) -> Iterator[Timer]:
@@ -52,6 +57,14 @@ def put(timer: Timer) -> None:
 def settle(program: Path, name: str) -> None:
     """What is to be done when it has run once; asked anew, because others may have written there meanwhile."""
     do(step for timer in timers(program) if timer.name == name for step in timer.settle)
+
+
+def put_again(program: Path, names: Container[str]) -> None:
+    """Those mechanisms run `program` again, as they did before."""
+    for timer in timers(program):
+        if timer.name in names:
+            put(timer)
+            settle(program, timer.name)
 
 
 def take_away(found: Iterable[Timer]) -> None:

@@ -6,11 +6,11 @@ are text and no more: cut, and without anything that a terminal would obey.
 
 import json
 import os
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from playbooks.moments import iso
 from stacks import ledger
 from stacks.places import stack_dir
 
@@ -36,7 +36,7 @@ class Word:
 
     def line(self) -> str:
         """For people, on one line."""
-        return f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(self.at))} {self.event}: {self.text}"
+        return f"{iso(self.at)} {self.event}: {self.text}"
 
 
 def parse(line: str) -> Word | None:
@@ -111,5 +111,5 @@ def keep(stack: str, lease: str, word: Word) -> None:
 
 
 def last_words(words: list[Word]) -> str:
-    """Why the box ended, as it said itself; empty if it has not."""
-    return next((word.reason or word.text for word in reversed(words) if word.event == DELETE), "")
+    """Why the box ended, as it said itself; empty if it has not, or if it said anything since: then it lives on."""
+    return (words[-1].reason or words[-1].text) if words and words[-1].event == DELETE else ""

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from playbooks import desktop
 from playbooks.tunnel_files import CONTROL, Orders
 from playbooks.tunnel_ssh import Tunnel, die_with_parent, end
-from playbooks.words import DELETE, WARN, WORDS_ON_BOX, Word, keep, known, last_words, parse
+from playbooks.words import WARN, WORDS_ON_BOX, Word, keep, known, last_words, parse
 from stacks.errors import DayboxError
 from stacks.ssh import environment
 
@@ -22,6 +22,7 @@ STEADY_SECONDS = 5.0  # a channel that held so long was a good one
 GOODBYE_SECONDS = 2.0
 LONGEST_LINE = 1 << 16  # bytes; a longer one is none of our watchdog's
 MOST_WORDS = 500  # of one lease; a box that never stops talking fills no disk
+LAST_SECONDS = 120.0  # a box that is deleted is silent by then; one that still answers was not
 FRESH_SECONDS = 600  # what was said longer ago is history, not news: two warnings
 
 
@@ -46,9 +47,11 @@ class Follower:
         heard = known(orders.stack, orders.lease)
         self._heard = set(heard)
         tunnel.state.last_words = last_words(heard)
+        self._doubt: asyncio.TimerHandle | None = None
 
     async def keep(self) -> None:
         """Follow whenever the tunnel is up. Cancel it to end it."""
+        self._doubt_later()
         failures = 0
         while True:
             await self._tunnel.state.open.wait()
@@ -88,8 +91,8 @@ class Follower:
         if word is None or word in self._heard or len(self._heard) >= MOST_WORDS:
             return
         self._heard.add(word)
-        if word.event == DELETE:
-            self._tunnel.state.last_words = last_words([word])
+        self._tunnel.state.last_words = last_words([word])
+        self._doubt_later()
         print("words:", word.line(), flush=True)
         try:
             await asyncio.to_thread(keep, self._orders.stack, self._orders.lease, word)  # requests wait for no disk
@@ -97,6 +100,18 @@ class Follower:
             print(f"words: not kept: {error}", flush=True)
         if time.time() - word.at < FRESH_SECONDS:
             await desktop.show(notice(self._orders.stack, word))
+
+    def _doubt_later(self) -> None:
+        if self._doubt:
+            self._doubt.cancel()
+        said = self._tunnel.state.last_words
+        self._doubt = asyncio.get_running_loop().call_later(LAST_SECONDS, self._take_back) if said else None
+
+    def _take_back(self) -> None:
+        """A box that is still there has not ended: its deletion failed, and it may have been extended since."""
+        if self._tunnel.state.up:
+            self._tunnel.state.last_words = ""
+        self._doubt_later()
 
 
 async def next_line(stream: asyncio.StreamReader) -> bytes:

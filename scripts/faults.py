@@ -84,7 +84,7 @@ def counts(rows: Sequence[Row]) -> str:
 def pytest_words(report: Path, *, quick: bool, choice: str) -> list[str]:
     """The command that runs the rows, and writes them down in `report`."""
     words = [sys.executable, "-m", "pytest", FOLDER, "-v", "--no-header", f"--junitxml={report}"]
-    words += [f"--numprocesses={SIDE_BY_SIDE}", "--dist=load", "--timeout=900", "-o", "junit_family=xunit1"]
+    words += [f"--numprocesses={SIDE_BY_SIDE}", "--dist=loadfile", "--timeout=900", "-o", "junit_family=xunit1"]
     return [*words, *(["-m", "quick"] if quick else []), *(["-k", choice] if choice else [])]
 
 

@@ -21,7 +21,7 @@ class Life:
 
     began: where `told` is False no event says it, and it is the lease's start, which is earlier. ended: None while the
     account lists the box, and where it is neither listed nor known to be deleted. deletion: id of the event that says
-    when it was deleted.
+    when it was deleted. by_label: nobody saw it; it was created under the lease's label while its request was open.
     """
 
     id: int
@@ -30,6 +30,7 @@ class Life:
     listed: bool = False
     told: bool = True
     deletion: int | None = None
+    by_label: bool = False
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "Life":
@@ -43,13 +44,14 @@ class Entry:
     """One lease. Times: UTC, `YYYY-MM-DDTHH:MM:SSZ`; what comes after `reason` is written when nothing is left of it.
 
     user: whom the token spoke for: an empty list of another account proves nothing. instance_ids: every box of this
-    lease that is known to have been created. intended: when a box was last asked for, landed: when one was last seen,
-    armed: when one was last armed; seconds since 1970 by this laptop. tokens: what its vLLM served, in and out, as the
-    box last said, with the moment in `told`; None if it never did. month_spent_usd: what other leases had spent of the
-    month when this one began; None if nobody reckoned. reason: why it ended, in its watchdog's words, else what is
-    known of it. ended: when its last box did. lived_seconds, billed_hours, usd: of all its boxes, each billed by
-    itself; usd is None without a price. lives: these boxes. proved_at: the API's clock when it listed
-    `proved_listed` Instances, none of them of this lease. stages: its way to ready, as playbooks/stage_table.py has it.
+    lease that is known to have been created. intended: when a box was last asked for, landed: when one was last seen;
+    seconds since 1970 by this laptop. armed: ids of those boxes that were armed; None: not known, as in an entry of
+    before this was noted. tokens: what its vLLM served, in and out, as the box last said, with the moment in `told`;
+    None if it never did. month_spent_usd: what other leases had spent of the month when this one began; None if nobody
+    reckoned. reason: why it ended, in its watchdog's words, else what is known of it. ended: when its last box did.
+    lived_seconds, billed_hours, usd: of all its boxes, each billed by itself; usd is None without a price. lives: these
+    boxes. proved_at: the API's clock when it listed `proved_listed` Instances, none of them of this lease. stages: its
+    way to ready, as playbooks/stage_table.py has it.
     """
 
     lease: str
@@ -68,7 +70,7 @@ class Entry:
     instance_ids: tuple[int, ...] = ()
     intended: float = 0.0
     landed: float = 0.0
-    armed: float = 0.0
+    armed: tuple[int, ...] | None = ()
     tokens: int | None = None
     told: float | None = None
     month_spent_usd: float | None = None
@@ -86,7 +88,8 @@ class Entry:
     def from_row(cls, row: Mapping[str, Any]) -> "Entry":
         """The entry in the ledger's JSON."""
         lives = tuple(Life.from_row(life) for life in row.get("lives") or ())
-        return cls(**{**row, "instance_ids": tuple(row["instance_ids"]), "lives": lives})
+        armed = tuple(row["armed"]) if isinstance(row.get("armed"), list) else None
+        return cls(**{**row, "instance_ids": tuple(row["instance_ids"]), "lives": lives, "armed": armed})
 
 
 def moment(text: str) -> datetime:
@@ -123,6 +126,13 @@ def add_instance(lease: str, instance_id: int) -> None:
         if entry := read(lease):
             ids = tuple(dict.fromkeys((*entry.instance_ids, instance_id)))
             _write(replace(entry, instance_ids=ids, landed=time.time()))
+
+
+def add_armed(lease: str, instance_id: int) -> None:
+    """Record that this box of `lease` was armed: each is by itself, and another says nothing of it."""
+    with _alone():
+        if entry := read(lease):
+            _write(replace(entry, armed=tuple(dict.fromkeys((*(entry.armed or ()), instance_id)))))
 
 
 @contextmanager

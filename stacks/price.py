@@ -84,6 +84,11 @@ def usd_of(hours: int, usd_per_hour: float | None) -> float | None:
     return float((Decimal(str(usd_per_hour)) * hours).quantize(CENT, ROUND_HALF_UP))  # floats would lose a cent
 
 
+def dollars(usd: float | None, *, at_least: bool = False) -> str:
+    """Dollars to the cent, for people; `$2.10+` if it may be more, `?` if nobody knows."""
+    return "?" if usd is None else f"${usd:.2f}{'+' if at_least else ''}"
+
+
 def sum_of(amounts: Iterable[float]) -> float:
     """Amounts of USD added up to the cent."""
     return sum(round(usd * 100) for usd in amounts) / 100

@@ -57,12 +57,10 @@ def prove_gone(entry: Entry, account: Account) -> Proof:
     return Proof(now, len(listed), found)
 
 
-def ends_of_unlisted(entry: Entry, account: Account, listed: Sequence[Instance]) -> list[datetime]:
-    """When the lease's boxes that are not listed were deleted. Raises CloudError if no event says that one was."""
+def check_unlisted(entry: Entry, account: Account, listed: Sequence[Instance]) -> None:
+    """Raises CloudError if one of the lease's boxes is not listed and no event says that it was deleted."""
     there = {box.id for box in listed}
-    ended = {number: account.deleted_at(number) for number in entry.instance_ids if number not in there}
-    check_ended(entry, ended)
-    return [end for end in ended.values() if end]
+    check_ended(entry, {number: account.deleted_at(number) for number in entry.instance_ids if number not in there})
 
 
 def check_ended(entry: Entry, ended: dict[int, datetime | None]) -> None:

@@ -6,7 +6,7 @@ again. It never deletes a box itself. Its class names and module path are a stor
 
 import sys
 import time
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from typing import Any, NoReturn
 
 import pulumi
@@ -44,7 +44,7 @@ class ReceiptProvider(ResourceProvider):
 
     def update(self, _id: str, _old: dict[str, Any], new: dict[str, Any]) -> UpdateResult:
         """Write what changed into the entry, keeping what was recorded since; another box may be asked for now."""
-        entry = entry_of(new)
+        entry = replace(entry_of(new), armed=None)  # where the ledger was lost: its box may well be armed
         ledger.keep(entry, **{key: getattr(entry, key) for key in ENTRY_KEYS}, intended=time.time())
         return UpdateResult(new)
 
@@ -54,8 +54,8 @@ class ReceiptProvider(ResourceProvider):
             entry = ledger.read(str(props["lease"])) or entry_of(props)
             account = Account(entry.api_url, deploy_token(props["cloud_token"]))
             ledger.check_same_user(entry, account.profile().user)
-            entry = once_landed(entry, account)
-            print(receipt_text(closed(entry, prove_gone(entry, account))), flush=True)
+            proof = prove_gone(once_landed(entry, account), account)
+            print(receipt_text(closed(entry, proof)), flush=True)
         except DayboxError as error:
             raise_in_one_line(error)
 
@@ -70,7 +70,7 @@ def closed(entry: Entry, proof: Proof) -> Entry:
     newest, began = ledger.read(entry.lease) or entry, RUN.get(entry.lease)
     run_seconds = None if began is None else time.monotonic() - began
     stages = kept_stages(entry.stack, entry.lease)
-    return ledger.keep(newest, instance_ids=entry.instance_ids, stages=stages, **closing(newest, proof, run_seconds))
+    return ledger.keep(newest, stages=stages, **closing(newest, proof, run_seconds))
 
 
 def once_landed(entry: Entry, account: Account) -> Entry:

@@ -1,6 +1,7 @@
 """What a receipt says: of a lease that is gone, its life, its hours and dollars, why it ended, and what proves it."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from stacks.ledger import Entry, Life
 from stacks.lives import hours, seconds
 from stacks.market import spelled
 from stacks.places import stack_dir
-from stacks.price import known_usd, sum_of, usd_of
+from stacks.price import dollars, known_usd, sum_of, usd_of
 from stacks.proof import Proof
 
 WHOLE = timedelta(seconds=2)  # the API's times are whole seconds, and so is each end of what is compared with them
@@ -19,46 +20,45 @@ WHOLE = timedelta(seconds=2)  # the API's times are whole seconds, and so is eac
 def closing(entry: Entry, proof: Proof, run_seconds: float | None) -> dict[str, Any]:
     """The fields of the entry that close it; a lease that never had a box costs nothing.
 
-    run_seconds: how long this run of Pulumi takes by now, None if unknown.
+    entry: with the boxes that were seen; others of the proof have no more of it than its label. run_seconds: how long
+    this run of Pulumi takes by now, None if unknown.
     """
     ended = max((life.ended for life in proof.lives if life.ended), default=proof.at)
-    usd = [life_usd(entry, life) for life in proof.lives]
+    lives = [replace(life, by_label=life.id not in entry.instance_ids) for life in proof.lives]
+    usd = [billed(entry, life)[1] for life in lives]
     return {
-        "reason": entry.reason or reason(proof, ended, run_seconds),
+        "reason": reason(entry.reason, proof, ended, run_seconds),
         "ended": ended.strftime(ISO_TIME),
-        "lived_seconds": sum(lived(life) for life in proof.lives),
-        "billed_hours": sum(life_hours(life) for life in proof.lives),
+        "lived_seconds": sum(seconds(life, proof.at) or 0.0 for life in lives),
+        "billed_hours": sum(billed(entry, life)[0] for life in lives),
         "usd": None if None in usd else sum_of(known for known in usd if known is not None),
-        "lives": proof.lives,
+        "lives": tuple(lives),
+        "instance_ids": tuple(dict.fromkeys((*entry.instance_ids, *(life.id for life in lives)))),
         "proved_at": proof.at.strftime(ISO_TIME),
         "proved_listed": proof.listed,
     }
 
 
-def lived(life: Life) -> float:
-    """Seconds of a life that has ended."""
-    return seconds(life, life.began) or 0.0
+def billed(entry: Entry, life: Life) -> tuple[int, float | None]:
+    """Hours for which a life that has ended is billed, and USD; None without a price."""
+    count = len(hours(life, life.began) or [])
+    return count, usd_of(count, known_usd(entry.usd_per_hour))
 
 
-def life_hours(life: Life) -> int:
-    """Hours for which a life that has ended is billed."""
-    return len(hours(life, life.began) or [])
+def reason(said: str, proof: Proof, ended: datetime, run_seconds: float | None) -> str:
+    """Why it ended, as far as that is known: a box that was there when Pulumi began, and is not now, Pulumi ended.
 
-
-def life_usd(entry: Entry, life: Life) -> float | None:
-    """What a life that has ended costs; None without a price."""
-    return usd_of(life_hours(life), known_usd(entry.usd_per_hour))
-
-
-def reason(proof: Proof, ended: datetime, run_seconds: float | None) -> str:
-    """Why it ended, as far as that is known: a box that was there when Pulumi began, and is not now, Pulumi ended."""
+    said: what the ledger has: a box that announced its end may have failed at it, and lived on.
+    """
     if not proof.lives:
         return "no box was ever made"
     ago = proof.at - ended
+    if run_seconds is not None and ago <= timedelta(seconds=run_seconds) + WHOLE:
+        return "pulumi destroy"
+    if said:
+        return said
     if run_seconds is None:
         return f"not known: deleted {ago.total_seconds():.0f} s before this receipt"
-    if ago <= timedelta(seconds=run_seconds) + WHOLE:
-        return "pulumi destroy"
     return f"deleted by hand or by itself, {spelled(ago.total_seconds() / 60)} before this receipt"
 
 
@@ -81,17 +81,14 @@ def bill(entry: Entry) -> str:
     return f"{hours_lived:.2f} h lived, {entry.billed_hours} h billed, {dollars(entry.usd)} at {price}"
 
 
-def dollars(usd: float | None) -> str:
-    """Dollars to the cent; `$?` for what nobody knows."""
-    return "$?" if usd is None else f"${usd:.2f}"
-
-
 def life_line(entry: Entry, life: Life) -> str:
     """One box, by the account's own times."""
     doubt = "" if life.told else " (no event says when it was created: from the lease's start)"
+    doubt += " (created under our label while our request was open)" if life.by_label else ""
+    count, usd = billed(entry, life)
     return (
         f"box {life.id}: {life.began:%Y-%m-%d %H:%M:%S} to {life.ended:%Y-%m-%d %H:%M:%S} UTC{doubt}, "
-        f"{life_hours(life)} h, {dollars(life_usd(entry, life))}"
+        f"{count} h, {dollars(usd)}"
     )
 
 

@@ -115,7 +115,7 @@ def armed(props: dict[str, Any], host_keys: tuple[str, ...]) -> str:
     target = target_of(props, host_keys)
     notices = {"webhook": props["webhook_url"], "ntfy": props["ntfy_url"]}
     key = arm(target, Arms(limits(props), props["token"], notices), remember=lambda key: remember_key(props, key))
-    ledger.note(props["lease"], armed=time.time())
+    ledger.add_armed(props["lease"], int(props["instance_id"]))
     return key
 
 

@@ -75,7 +75,8 @@ def test_systemd_runs_the_first_sweep_at_once_and_it_ends_what_is_past(with_syst
 
 def test_installed_twice_it_is_there_once_and_removed_it_is_gone(with_systemd: Desk) -> None:
     fab(with_systemd, INSTALL), fab(with_systemd, INSTALL)
-    assert "is taken away" in fab(with_systemd, "fab sweep --remove-timer")
+    said = fab(with_systemd, "fab sweep --remove-timer")
+    assert "is taken away" in said and "`loginctl disable-linger root` ends that" in said
     assert "no timer is installed" in fab(with_systemd, "fab sweep --remove-timer")
     assert with_systemd.told("find /root/.config -name 'daybox*'") == ""
     assert not (with_systemd.shared / "sweep").exists()
@@ -86,6 +87,23 @@ def test_a_first_sweep_that_fails_takes_the_timer_away_again(with_systemd: Desk,
     said = fab(with_systemd, INSTALL, ok=False)
     cloud.clear_faults()
     assert "systemd ran it, and it failed with 4: sweep: cloud: /linode/instances" in said
+    assert with_systemd.told("find /root/.config -name 'daybox*'") == ""
+
+
+def test_installed_again_in_vain_it_fires_on_as_before(with_systemd: Desk, cloud: Cloud) -> None:
+    fab(with_systemd, INSTALL)
+    cloud.fault("server-error", "GET", "^/v4/linode/instances$", times=None)
+    said = fab(with_systemd, INSTALL, ok=False)
+    cloud.clear_faults()
+    assert "it failed with 4" in said and "all is as it was before" in said
+    active = "XDG_RUNTIME_DIR=/run/user/0 systemctl --user is-active daybox-sweep.timer"
+    assert with_systemd.told(active) == "active\n" and (with_systemd.shared / "sweep/run").is_file()
+
+
+def test_without_its_folder_it_fires_on_until_it_is_taken_away(with_systemd: Desk) -> None:
+    fab(with_systemd, INSTALL)
+    shutil.rmtree(with_systemd.shared / "sweep")
+    assert "is taken away; its folder was gone" in fab(with_systemd, "fab sweep --remove-timer")
     assert with_systemd.told("find /root/.config -name 'daybox*'") == ""
 
 

@@ -82,3 +82,22 @@ def test_one_box_that_makes_trouble_does_not_keep_the_others_alive() -> None:
 
     assert [tried(faults, trouble), tried(faults, lambda: 7)] == [None, 7]
     assert faults == ["cloud: silent; wait"]
+
+
+@pytest.mark.parametrize("trouble", [OSError(28, "No space left on device"), KeyError("type")])
+def test_nor_does_trouble_that_nobody_expected(trouble: Exception) -> None:
+    faults = list[str]()
+
+    def action() -> int:
+        raise trouble
+
+    assert tried(faults, action) is None
+    assert faults == [f"{type(trouble).__name__}: {trouble}"]
+
+
+def test_ctrl_c_ends_it_all() -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tried([], interrupted)

@@ -1,22 +1,22 @@
-"""extend: what is meant, what the box is told, what then holds. The watchdog that answers is the real one."""
+"""extend: what is meant, and what then holds. How the box is asked: test_watchdog.py."""
 
-import json
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from playbooks.boxes import ROOT
-from playbooks.extend import Kept, ask_watchdog, keep_idle, keep_until, meant, row, sentence, status
-from playbooks.words import Word, keep
-from stacks.errors import BoxError, UsageError
-from tests.playbooks.own_sshd import own_sshd
-from tests.playbooks.pretend_box import BOX, PretendBox
+from playbooks import extend as command
+from playbooks.extend import by_its_clock, keep_idle, meant, row, sentence
+from playbooks.moments import iso
+from playbooks.report import WatchdogReport
+from playbooks.watchdog import keep_until, status
+from stacks.box import Box
+from stacks.errors import UsageError
+from templates.box.watchdog_rules import History, Limits, decide
+from tests.playbooks.pretend_box import BOX
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -60,12 +60,6 @@ def test_flags_that_mean_nothing_are_refused_before_anything_is_asked(minutes: s
     assert caught.value.line() == line
 
 
-def test_the_box_is_told_the_moment_in_seconds_and_0_for_no_longer() -> None:
-    assert keep_until(NOW) == "/opt/daybox/bin/watchdog --keep-until 1795262400"
-    assert keep_until(None) == "/opt/daybox/bin/watchdog --keep-until 0"
-    assert status() == "/opt/daybox/bin/watchdog --status"
-
-
 def test_a_moment_beyond_the_lease_is_refused_with_both_and_the_way_out() -> None:
     with pytest.raises(UsageError) as caught:
         keep_idle(BOX, replace_target(), datetime(2026, 11, 21, 18, 1, tzinfo=UTC))
@@ -80,69 +74,40 @@ def replace_target() -> Any:
     return None
 
 
-@pytest.fixture
-def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PretendBox]:
-    """A box that is this machine, with the real watchdog and limits of its own, over a real ssh."""
-    monkeypatch.setenv("DAYBOX_STATE", str(tmp_path / "state"))
-    with own_sshd(tmp_path / "sshd") as running:
-        found = PretendBox(tmp_path / "box", running)
-        words = f"DAYBOX_ROOT={found.root} PYTHONPATH={ROOT} exec {sys.executable} {ROOT}/templates/box/watchdog.py"
-        found.program(found.onbox.watchdog, f'#!/bin/sh\n{words} "$@"\n')
-        (found.root / "var/lib/daybox").mkdir(parents=True)
-        (found.root / "run/daybox").mkdir(parents=True)
-        write_limits(found.root, time.time() + 7200)
-        yield found
+@pytest.mark.parametrize("hours", [-2, 2])
+def test_so_many_minutes_are_reckoned_from_the_boxes_clock(hours: int) -> None:
+    """By that of a laptop two hours slow, a box would be kept until a moment that has passed on it."""
+    here, there = NOW + timedelta(hours=hours), NOW
+    assert by_its_clock(here + timedelta(minutes=90), "90", there, here) == NOW + timedelta(minutes=90)
 
 
-def write_limits(root: Path, ends_at: float) -> None:
-    """As arming does."""
-    limits = {
-        **{"instance_id": 1, "api_url": "http://127.0.0.1:9", "stack": "s", "lease": "l", "self_destruct": True},
-        **{"created_at": time.time() - 60, "ends": [[ends_at, "the lease has ended"]], "hour_seconds": 3600.0},
-        **{"idle_minutes": 30.0, "ready_minutes": 60.0},
-    }
-    (root / "etc/daybox").mkdir(parents=True)
-    (root / "etc/daybox/watchdog.json").write_text(json.dumps(limits))
+def test_a_moment_is_what_it_is_but_clocks_that_differ_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    moment, there = NOW + timedelta(hours=3), NOW + timedelta(minutes=2)
+    assert by_its_clock(moment, "", NOW + timedelta(seconds=70), there) == moment
+    assert capsys.readouterr().err == ""
+    assert by_its_clock(moment, "", there, NOW) == moment
+    assert capsys.readouterr().err == (
+        "--until means 15:00 UTC on Sat 2026-11-21, but this laptop's clock shows 12:00:00 UTC, "
+        "the box's 12:02:00 UTC\n"
+    )
 
 
-def test_the_watchdog_keeps_the_box_until_then_and_lets_go_again(box: PretendBox) -> None:
-    target, moment = box.target(), datetime.fromtimestamp(int(time.time()) + 3600, UTC)
-    assert ask_watchdog(BOX, target, keep_until(moment, box.onbox)).kept_until == moment.timestamp()
-    assert ask_watchdog(BOX, target, status(box.onbox)).kept_until == moment.timestamp()
-    assert ask_watchdog(BOX, target, keep_until(None, box.onbox)).kept_until is None
+def test_a_moment_that_has_passed_on_the_box_is_refused() -> None:
+    with pytest.raises(UsageError) as caught:
+        by_its_clock(NOW + timedelta(hours=1), "", NOW + timedelta(hours=2), NOW)
+    assert caught.value.line() == (
+        "--until: 13:00 UTC on Sat 2026-11-21 has passed: this laptop's clock shows 12:00:00 UTC, the box's "
+        "14:00:00 UTC; set it right, or say --minutes 90"
+    )
 
 
-def test_the_watchdog_refuses_what_is_beyond_its_own_hard_end(box: PretendBox) -> None:
-    with pytest.raises(BoxError, match=r"it is deleted at .* in any case: the lease has ended") as caught:
-        ask_watchdog(BOX, box.target(), keep_until(datetime.now(UTC) + timedelta(hours=3), box.onbox))
-    assert "--lease" in caught.value.hint
-
-
-@pytest.mark.parametrize("script", ["echo ends at noon", "exit 127", "echo '[]'", "echo '{}'"])
-def test_a_watchdog_that_knows_no_such_words_is_named_with_the_way_out(box: PretendBox, script: str) -> None:
-    """One of an earlier daybox takes its look, whatever it is asked."""
-    box.program(box.onbox.watchdog, f"#!/bin/sh\n{script}\n")
-    with pytest.raises(BoxError, match="its watchdog gave no status") as caught:
-        ask_watchdog(BOX, box.target(), status(box.onbox))
-    assert caught.value.hint == "bring it this checkout's: pulumi up -s local"
-
-
-def test_a_box_that_is_not_reached_is_named_with_its_last_words(box: PretendBox) -> None:
-    target = box.target()
-    box.sshd.stop()
-    with pytest.raises(BoxError, match="not reached at"):
-        ask_watchdog(BOX, target, status())
-    keep("local", BOX.lease, Word(1.0, "delete", "is deleted now", "idle for 30 min"))
-    with pytest.raises(BoxError, match=r"not reached at .*; its last words: idle for 30 min") as caught:
-        ask_watchdog(BOX, target, status())
-    assert caught.value.hint == "`fab status` says whether it is gone; then `pulumi up -s local` rents anew"
-
-
-KEPT = Kept(armed=True, kept_until=1795266000.0, next_end=1795269300.0, why="idle for 30 min")
+KEPT = WatchdogReport(
+    True, 1795269300.0, None, "idle for 30 min", kept_until=1795266000.0, now=NOW.timestamp()
+)  # until 13:00; the hour that is paid for ends at 14:00
 
 
 def test_people_are_told_what_holds_now() -> None:
-    assert sentence(BOX, KEPT, NOW) == (
+    assert sentence(BOX, KEPT) == (
         "local: kept until 13:00 UTC on Sat 2026-11-21 even if idle, then the idle rule; "
         "ends next at 13:55 UTC on Sat 2026-11-21 unless used: idle for 30 min; "
         "its lease ends at 18:00 UTC on Sat 2026-11-21; "
@@ -156,13 +121,13 @@ def test_people_are_told_what_holds_now() -> None:
         (replace(KEPT, kept_until=None), "local: not kept when idle; ends next at 13:55"),
         (replace(KEPT, kept_until=1.0), "local: not kept when idle; ends next at 13:55"),  # that has passed
         (
-            replace(KEPT, next_end=None, armed=False, why="it may not delete itself"),
+            replace(KEPT, dies_at=None, armed=False, why="it may not delete itself"),
             "NOT ARMED: nothing ends it: it may",
         ),
     ],
 )
-def test_people_are_told_what_does_not_hold(kept: Kept, words: str) -> None:
-    assert words in sentence(BOX, kept, NOW)
+def test_people_are_told_what_does_not_hold(kept: WatchdogReport, words: str) -> None:
+    assert words in sentence(BOX, kept)
 
 
 def test_programs_are_told_the_same() -> None:
@@ -179,5 +144,55 @@ def test_programs_are_told_the_same() -> None:
 
 
 def test_what_is_not_known_is_null() -> None:
-    found = row(replace(BOX, usd_per_hour=None), Kept(False, None, None, "it may not delete itself"))
+    found = row(replace(BOX, usd_per_hour=None), WatchdogReport(False, None, None, "it may not delete itself"))
     assert (found["kept_until"], found["next_end"], found["usd_at_most"]) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [({"minutes": "90"}, [status(), keep_until(NOW + timedelta(minutes=90))]), ({"minutes": "0"}, [keep_until(None)])],
+)
+def test_the_command_asks_the_box_what_time_it_is_before_it_tells_it_minutes(
+    flags: dict[str, str], told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This laptop's clock is days away from the box's."""
+    asked: list[str] = []
+
+    def ask(_box: Box, _target: None, words: str) -> WatchdogReport:
+        asked.append(words)
+        return KEPT
+
+    monkeypatch.setattr(command, "find_box", lambda _stack: BOX)
+    monkeypatch.setattr(command, "box_target", lambda _box: None)
+    monkeypatch.setattr(command, "ask", ask)
+    command.extend.body(None, **flags)
+    assert asked == told
+
+
+def test_readme_shows_an_end_that_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A box created at 12:10 begins its hours at :10, and an idle one dies five minutes before: never at 18:55."""
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    created = datetime(2026, 11, 26, 11, 10, tzinfo=UTC).timestamp()
+    lease, kept, lived = created + 10 * 3600, created + (5 * 60 + 50) * 60, 4 * 3600.0
+    limits = Limits(
+        instance_id=7,
+        api_url="",
+        lease="l",
+        created_at=created,
+        ends=[[lease, "the lease has ended"]],
+        idle_minutes=30,
+        ready_minutes=60,
+        self_destruct=True,
+    )
+    history = History(lived=lived, active=lived, seen=lived, ready=True, kept=kept)
+    decision = decide(limits, history, created + lived)
+    report = WatchdogReport(True, decision.at, 0.0, decision.reason, kept_until=kept, now=created + lived)
+    box = replace(BOX, stack="coder-30b", lease="20261126t111000z-abcd", dies_at=iso(lease), usd_per_hour=1.05)
+    box = replace(box, price_source="api.linode.com 2026-11-26")
+    assert sentence(box, report) == (
+        "coder-30b: kept until 18:00 on Thu 2026-11-26 (17:00 UTC) even if idle, then the idle rule; "
+        "ends next at 18:05 on Thu 2026-11-26 (17:05 UTC) unless used: idle for 30 min; "
+        "its lease ends at 22:10 on Thu 2026-11-26 (21:10 UTC); "
+        "$1.05/h (api.linode.com 2026-11-26), at most $11.55 in 11 begun hours"
+    )

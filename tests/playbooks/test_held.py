@@ -30,7 +30,12 @@ def test_a_state_that_can_be_read_tells_its_boxes(pulumi: Callable[[str], None])
 
 @pytest.mark.parametrize(
     "script",
-    ["echo 'error: no stack named local' >&2; exit 255", "echo 'error: incorrect passphrase' >&2; exit 1", "echo {"],
+    [
+        "echo 'error: no stack named local' >&2; exit 255",
+        "echo 'error: incorrect passphrase' >&2; exit 1",
+        "echo {",
+        "echo []",
+    ],
 )
 def test_a_state_that_cannot_be_read_is_unknown_and_not_empty(pulumi: Callable[[str], None], script: str) -> None:
     pulumi(script)

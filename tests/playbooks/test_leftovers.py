@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from playbooks.leftovers import GRACE_SECONDS, Known, belonging_verdict, box_verdict
+from playbooks.leftovers import GOES, GRACE_SECONDS, Known, belonging_verdict, box_verdict
 from stacks.account import Instance
 from stacks.arming import ARM_SECONDS
 from stacks.belongings import FIREWALL, TOKEN, VOLUME, Belonging, Kind
@@ -17,7 +17,9 @@ NOW = START + timedelta(hours=2)
 LATER, EARLIER = NOW + timedelta(hours=1), NOW - timedelta(hours=1)
 OURS, THEIRS = (Lease(ENTRY.lease, ENTRY.stack, owner) for owner in ("me", "somebody"))
 OPEN = replace(ENTRY, instance_ids=(), intended=START.timestamp())
-KNOWN = Known("me", NOW, NOW.timestamp(), entries=(OPEN,))
+HERE = ENTRY.api_url
+KNOWN = Known("me", NOW, NOW.timestamp(), HERE, entries=(OPEN,))
+CLOSED = replace(OPEN, ended="2026-11-21T10:00:00Z")
 JUST_NOW = NOW.timestamp() - 1
 
 
@@ -53,7 +55,44 @@ def test_an_until_tag_that_cannot_be_read_ends_nothing() -> None:
 
 
 def test_an_armed_box_lives() -> None:
-    assert box_verdict(box(OURS.tags_until(LATER)), known(replace(OPEN, armed=1.0))).kind == "live"
+    assert box_verdict(box(OURS.tags_until(LATER)), known(replace(OPEN, armed=(7,)))).kind == "live"
+
+
+def test_that_another_box_of_the_lease_was_armed_says_nothing_of_this_one() -> None:
+    """Box 5 vanished, and the `up` that put box 7 in its place was killed before it armed it."""
+    entry = replace(OPEN, instance_ids=(5, 7), armed=(5,))
+    assert box_verdict(box(OURS.tags_until(LATER)), known(entry)).kind == "half-made"
+
+
+def test_a_box_of_a_lease_of_before_arming_was_noted_is_not_half_made() -> None:
+    assert box_verdict(box(OURS.tags_until(LATER)), known(replace(OPEN, armed=None))).kind == "live"
+
+
+def test_what_is_armed_is_not_said_to_end_itself_without_the_exception() -> None:
+    """The ledger does not know selfDestruct."""
+    why = box_verdict(box(OURS.tags_until(LATER)), known(replace(OPEN, armed=(7,)))).why
+    assert why.startswith("its `up` came through, so unless selfDestruct is false it ends itself: pulumi destroy -s")
+
+
+def test_the_ledger_stands_in_for_tags_that_were_taken_away() -> None:
+    """Somebody tidied up in the Cloud Manager."""
+    entry = replace(OPEN, instance_ids=(7,), armed=(7,), dies_at=EARLIER.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    assert box_verdict(box(["daybox"]), known(entry)).kind == "past"
+    assert box_verdict(box(OURS.tags()), known(entry)).kind == "past"
+    assert box_verdict(box(["daybox"]), known(replace(entry, dies_at=OPEN.dies_at))).kind == "live"
+
+
+def test_tags_come_before_the_ledger() -> None:
+    """The lease may have been extended, or be another one's by now."""
+    entry = replace(OPEN, instance_ids=(7,), armed=(7,), dies_at=EARLIER.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    assert box_verdict(box(OURS.tags_until(LATER)), known(entry)).kind == "live"
+    assert box_verdict(box(THEIRS.tags_until(LATER)), known(entry)).kind == "foreign"
+
+
+def test_the_same_id_in_another_account_is_another_box() -> None:
+    """The local cloud counts from one number on, whatever Linode has."""
+    entry = replace(OPEN, instance_ids=(7,), api_url="http://127.0.0.1:2", dies_at="2026-11-21T09:30:00Z")
+    assert box_verdict(box(["daybox"]), known(entry)).kind == "unowned"
 
 
 def test_a_box_that_was_never_armed_is_half_made_when_its_grace_is_over() -> None:
@@ -79,18 +118,30 @@ def test_a_moment_to_come_protects_nothing() -> None:
     assert box_verdict(box(OURS.tags_until(LATER)), known(entry)).kind == "half-made"
 
 
-@pytest.mark.parametrize("entry", [None, replace(OPEN, ended="2026-11-21T10:00:00Z")], ids=["none", "closed"])
-def test_a_box_of_ours_that_nothing_knows_is_an_orphan(entry: object) -> None:
-    assert box_verdict(box(OURS.tags_until(LATER)), known(entry)).kind == "orphan"
+def test_a_box_of_ours_whose_lease_was_closed_is_an_orphan() -> None:
+    assert box_verdict(box(OURS.tags_until(LATER)), known(CLOSED)).kind == "orphan"
 
 
-def test_a_box_that_a_state_holds_is_no_orphan() -> None:
-    assert box_verdict(box(OURS.tags_until(LATER)), known(None, held=frozenset({7}))).kind == "live"
+def test_a_box_of_ours_that_the_ledger_never_had_is_a_stranger_and_stays() -> None:
+    """A second laptop has a copy of our state folder: our new box is nothing that it began."""
+    verdict = box_verdict(box(OURS.tags_until(LATER)), known(None))
+    assert (verdict.kind, verdict.kind in GOES) == ("stranger", False)
+    assert box_verdict(box(OURS.tags_until(EARLIER)), known(None)).kind == "past"
+
+
+@pytest.mark.parametrize("entry", [None, CLOSED], ids=["never had", "closed"])
+def test_a_box_that_a_state_holds_is_neither(entry: object) -> None:
+    assert box_verdict(box(OURS.tags_until(LATER)), known(entry, held=frozenset({7}))).kind == "live"
+
+
+@pytest.mark.parametrize("entry", [None, CLOSED], ids=["never had", "closed"])
+def test_a_box_without_an_open_lease_is_given_the_grace_of_an_up(entry: object) -> None:
+    assert box_verdict(box(OURS.tags_until(LATER)), known(entry, now=START + timedelta(minutes=5))).kind == "starting"
 
 
 def test_an_orphan_says_that_the_state_was_not_read() -> None:
-    verdict = box_verdict(box(OURS.tags_until(LATER)), known(None, stateless=frozenset({OURS.stack})))
-    assert verdict.why == "no lease in the ledger is open for it; state not read"
+    verdict = box_verdict(box(OURS.tags_until(LATER)), known(CLOSED, stateless=frozenset({OURS.stack})))
+    assert verdict.why == "its lease is closed in the ledger; state not read"
 
 
 def test_a_lease_whose_entry_cannot_be_read_may_live() -> None:

@@ -1,13 +1,14 @@
 """longer_lease: what may be made longer, what it costs, and that nothing half done stays. Pulumi is a stand-in here;
 the real one, with a real box, is met in tests/e2e/one_box."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,11 +28,13 @@ from playbooks.longer_lease import (
     what_holds,
     whole_price,
 )
+from playbooks.watchdog import status
 from stacks.box import Box
 from stacks.errors import BoxError, CloudError, ConfigError, UsageError
 from stacks.lease import ID_TIME, ISO_TIME
 from stacks.settings import Settings
 from stacks.ssh import Target
+from tests.cloud import Cloud, start_cloud
 from tests.playbooks.own_sshd import own_sshd
 from tests.playbooks.pretend_box import BOX, PretendBox
 from tests.shipped import settings_of
@@ -163,7 +166,7 @@ def answer_with(answer: str | Exception, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_lease_that_is_long_enough_is_left_alone(calls: Path, target: Target) -> None:
-    assert make_longer(RUNNING, target, END, ask=True, show=True) == RUNNING
+    assert make_longer(RUNNING, target, END, consent=True, show=True) == RUNNING
     assert not calls.exists()
 
 
@@ -171,7 +174,8 @@ def longer(box: Box, target: Target, monkeypatch: pytest.MonkeyPatch, settings: 
     """Make its lease two hours longer, without a question."""
     monkeypatch.setattr(longer_lease, "find_settings", lambda stack: settings)
     monkeypatch.setattr(longer_lease, "box_of", lambda stack: replace(box, dies_at="2099-01-01T00:00:00Z"))
-    return make_longer(box, target, END + timedelta(hours=2), ask=False, show=True)
+    monkeypatch.setattr(longer_lease, "check_there", lambda box, target: None)  # below, with a real account
+    return make_longer(box, target, END + timedelta(hours=2), consent=False, show=True)
 
 
 def test_a_longer_lease_is_config_and_up(
@@ -211,12 +215,91 @@ def test_if_up_fails_the_config_is_as_it_was_and_the_box_says_which_end_holds(
     assert calls.read_text().splitlines()[2:] == [back]
 
 
-def test_a_box_that_does_not_answer_is_no_reason_to_rent_another(
-    calls: Path, target: Target, settings: Settings, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    running = start_cloud(tmp_path_factory.mktemp("cloud"))
+    yield running
+    running.stop()
+
+
+@dataclass
+class Rented:
+    """A box that the account lists; its watchdog is a stand-in that says when it ends, and why."""
+
+    cloud: Cloud
+    on_ssh: PretendBox
+    box: Box
+
+    def says(self, ends_in: float | None, why: str) -> None:
+        dies_at = None if ends_in is None else time.time() + ends_in
+        said = json.dumps({"armed": True, "dies_at": dies_at, "why": why})
+        self.on_ssh.program(self.on_ssh.onbox.watchdog, f"#!/bin/sh\necho '{said}'\n")
+
+    def vanish(self) -> None:
+        self.cloud.call("DELETE", f"/linode/instances/{self.box.instance_id}")
+
+    def longer(self) -> Box:
+        """Two hours longer; somebody at the terminal says yes."""
+        return make_longer(self.box, self.on_ssh.target(), END + timedelta(hours=2), consent=True, show=True)
+
+
+@pytest.fixture
+def rented(
+    cloud: Cloud, tmp_path: Path, settings: Settings, calls: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Rented]:
+    box = replace(RUNNING, api_url=cloud.url, instance_id=int(cloud.create("daybox-longer")["id"]))
+    with own_sshd(tmp_path / "sshd") as running:
+        found = Rented(cloud, PretendBox(tmp_path / "box", running), box)
+        monkeypatch.setattr(longer_lease, "find_settings", lambda stack: settings)
+        monkeypatch.setattr(longer_lease, "box_of", lambda stack: box)
+        monkeypatch.setattr(longer_lease, "status", lambda: status(found.on_ssh.onbox))
+        answer_with("y", monkeypatch)
+        yield found
+        found.vanish()
+
+
+@pytest.mark.parametrize(("ends_in", "why"), [(125, "idle for 30 min"), (9000, "the lease has ended"), (None, "never")])
+def test_a_box_that_is_there_and_stays_gets_its_longer_lease(
+    rented: Rented, calls: Path, ends_in: float | None, why: str
 ) -> None:
-    monkeypatch.setattr(longer_lease, "LIMITS_ON_BOX", "/nowhere/watchdog.json")
-    with pytest.raises(BoxError, match="tells no hard end"):
-        longer(RUNNING, target, monkeypatch, settings)
+    rented.says(ends_in, why)
+    rented.longer()
+    assert calls.read_text().splitlines()[-1] == "up -s local --yes --skip-preview"
+
+
+def test_a_box_that_dies_while_its_owner_thinks_is_not_rented_anew(
+    rented: Rented, calls: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was there when the question was asked. Its address may still answer; the account counts."""
+    rented.says(9000, "the lease has ended")
+    monkeypatch.setattr(longer_lease, "check_agreed", lambda *_, **__: rented.vanish())
+    with pytest.raises(BoxError) as caught:
+        rented.longer()
+    assert caught.value.line() == (
+        f"box/{BOX.alias}: the account does not list it: `pulumi up` would rent another; "
+        "see `fab status --stack local`; nothing is changed"
+    )
+    assert not calls.exists()
+
+
+@pytest.mark.parametrize(
+    ("why", "way_out"),
+    [
+        ("idle for 30 min", "keep it first: fab extend --stack local --minutes 10; then this again"),
+        ("the lease has ended", "let it end; then `pulumi up -s local` rents anew"),
+    ],
+)
+def test_an_end_that_is_too_near_is_not_moved(rented: Rented, calls: Path, why: str, way_out: str) -> None:
+    rented.says(115, why)
+    with pytest.raises(BoxError, match=f"s, and `pulumi up` would rent another: {why}") as caught:
+        rented.longer()
+    assert caught.value.hint == way_out
+    assert not calls.exists()
+
+
+def test_a_box_that_does_not_answer_is_no_reason_to_rent_another(rented: Rented, calls: Path) -> None:
+    with pytest.raises(BoxError, match="gave no status"):
+        rented.longer()
     assert not calls.exists()
 
 
@@ -247,7 +330,7 @@ def test_the_first_of_the_boxes_hard_ends_counts(target: Target, limits: Path) -
     assert first_end_on_box(target) == (datetime(2099, 1, 1, tzinfo=UTC), "the lease has ended")
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"ends": []}', '{"ends": [[1]]}'])
+@pytest.mark.parametrize("text", ["", "[]", '{"ends": []}', '{"ends": [[1]]}', '{"ends": [[1e999, "x"]]}'])
 def test_limits_that_say_nothing_are_not_guessed(text: str, target: Target, limits: Path) -> None:
     limits.write_text(text)
     with pytest.raises(BoxError, match="tells no hard end"):

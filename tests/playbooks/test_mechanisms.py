@@ -66,6 +66,13 @@ def test_who_lingers_already_needs_no_right_to() -> None:
     assert "loginctl" not in " ".join(lines(systemd(RUN, UNITS, "ann", lingers=True).start))
 
 
+def test_what_stays_of_the_users_own_settings_is_said() -> None:
+    assert systemd(RUN, UNITS, "ann", lingers=False).stays == ""
+    assert systemd(RUN, UNITS, "ann", lingers=True).stays == (
+        "your systemd still runs without a login: `loginctl disable-linger ann` ends that"
+    )
+
+
 def test_taken_away_systemd_knows_nothing_of_it_whether_it_was_there_or_not() -> None:
     stop = systemd(RUN, UNITS, "ann", lingers=True).stop
     assert lines(stop) == [

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playbooks.moments import moment_in, moment_until, shown
+from playbooks.moments import iso, moment_in, moment_until, shown
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 26, 15, 30, tzinfo=UTC)  # 16:30 in Berlin
@@ -82,3 +82,9 @@ def test_so_long_from_now(text: str, minutes: float) -> None:
 def test_a_moment_is_shown_by_both_clocks_with_its_day() -> None:
     assert shown(NOW, BERLIN) == "16:30 on Thu 2026-11-26 (15:30 UTC)"
     assert shown(NOW, ZoneInfo("UTC")) == "15:30 UTC on Thu 2026-11-26"
+
+
+def test_seconds_since_1970_are_a_moment_too() -> None:
+    assert shown(NOW.timestamp(), BERLIN) == shown(NOW, BERLIN)
+    assert iso(NOW.timestamp()) == iso(NOW.astimezone(BERLIN)) == "2026-11-26T15:30:00Z"
+    assert iso(None) is None

@@ -48,8 +48,10 @@ def test_the_watchdogs_own_reckoning_comes_along() -> None:
         "paid_until": 7200.5,
         "kept_until": None,
         "tokens": 12_345,
+        "now": 7000.5,
     }
     watchdog = Report.from_row(ROW | {"watchdog": told}).watchdog
+    assert watchdog.now == 7000.5
     assert (watchdog.action, watchdog.paid_until, watchdog.kept_until, watchdog.tokens) == (
         "warn",
         7200.5,
@@ -82,6 +84,12 @@ def test_a_box_without_a_bundle_has_no_report(box: PretendBox) -> None:
 def test_what_is_no_report_is_an_error(box: PretendBox, said: str) -> None:
     box.program(box.onbox.report, f"#!/bin/sh\necho '{said}'\n")
     with pytest.raises(BoxError, match="gave no report"):
+        read_report(box.target(), onbox=box.onbox)
+
+
+def test_what_a_broken_report_says_gives_a_terminal_nothing_to_obey(box: PretendBox) -> None:
+    box.program(box.onbox.report, "#!/bin/sh\nprintf 'x\\033]0;owned\\007' >&2; exit 1\n")
+    with pytest.raises(BoxError, match=r"gave no report: x \]0;owned$"):
         read_report(box.target(), onbox=box.onbox)
 
 

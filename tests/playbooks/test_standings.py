@@ -135,19 +135,41 @@ def test_what_a_silent_box_served_is_told_as_it_last_said(laptop: Laptop) -> Non
     assert (only(laptop).tokens, only(laptop).told) == (7, datetime.fromtimestamp(1_795_000_000, UTC))
 
 
-def test_why_a_box_ended_itself_is_told(laptop: Laptop) -> None:
+def test_why_a_box_ended_is_told(laptop: Laptop) -> None:
     box = laptop.box("local", rented(laptop))
     laptop.cloud.call("DELETE", f"/linode/instances/{box.instance_id}")
     laptop.has("local", box)
     ledger.write(replace(ENTRY, reason="idle for 30 min"))
-    assert only(laptop).word.endswith("; it ended itself: idle for 30 min")
+    assert only(laptop).word.endswith("; why it ended: idle for 30 min")
 
 
 def test_a_damaged_ledger_hides_no_box(laptop: Laptop) -> None:
     laptop.has("local", laptop.box("local", rented(laptop)))
     ledger.write(ENTRY)
     (ledger_dir() / f"{ENTRY.lease}.json").write_text("{")
-    assert only(laptop).state == "up"
+    box, damaged = standings.standings(None)
+    assert (box.state, damaged.stack, damaged.state) == ("up", "?", "unknown")
+    assert damaged.word.startswith(f"{ledger_dir()}/{ENTRY.lease}.json: is no receipt: ")
+
+
+def test_a_damaged_ledger_hides_no_box_of_a_killed_up(laptop: Laptop) -> None:
+    laptop.has("other")
+    instance_id = rented(laptop)
+    ledger.write(ENTRY)
+    (ledger_dir() / "20260101t000000z-aaaa.json").write_text("{")
+    found = {one.stack: one for one in standings.standings(None)}
+    assert (found["local"].instance_id, found["other"].state) == (instance_id, "down")
+    assert "20260101t000000z-aaaa" in found["?"].word
+
+
+def test_while_the_ledger_is_damaged_nobody_knows_that_nothing_was_begun(
+    laptop: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standings, "find_settings", unreadable)
+    ledger.write(ENTRY)
+    (ledger_dir() / f"{ENTRY.lease}.json").write_text("{")
+    laptop.has("local")
+    assert {one.stack: one.state for one in standings.standings("local")} == {"local": "unknown", "?": "unknown"}
 
 
 def test_of_a_box_that_is_gone_the_events_tell_the_whole_life(laptop: Laptop) -> None:

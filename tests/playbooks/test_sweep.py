@@ -11,10 +11,10 @@ from invoke.exceptions import Exit
 
 from playbooks.sweep import sweep
 from stacks import account, ledger, refusals, sweeps
-from stacks.errors import CloudError, ConfigError, LeftError, UsageError
+from stacks.errors import CloudError, LeftError, UsageError
 from stacks.places import cloud_dir, ledger_dir, owner_file
 from stacks.proof import LANDING_SECONDS
-from tests.cloud import Cloud, start_cloud
+from tests.cloud import TOKEN, Cloud, start_cloud
 from tests.playbooks.planted import EARLIER, LATER, NOW, Laptop
 
 INSTANCES, INSTANCE = "^/v4/linode/instances$", "^/v4/linode/instances/"
@@ -62,12 +62,14 @@ def kinds(rows: list[dict[str, Any]]) -> dict[int | None, str]:
 def plant_what_goes(laptop: Laptop) -> dict[int | None, str]:
     """One of each kind of leftover; id -> kind."""
     past, half, stray = laptop.lease("past", "somebody"), laptop.lease("half"), laptop.lease("stray")
+    orphan = laptop.lease("orphan")
     laptop.entry(half)
+    laptop.entry(orphan, ended="2026-11-21T10:00:00Z")
     laptop.entry(stray, ended="2026-11-21T10:00:00Z")
     return {
         laptop.box(past, EARLIER): "past",
         laptop.box(half): "half-made",
-        laptop.box(laptop.lease("orphan")): "orphan",
+        laptop.box(orphan): "orphan",
         laptop.firewall(stray): "stray",
         laptop.token(stray): "stray",
         laptop.volume(laptop.lease("past", "somebody"), EARLIER): "past",
@@ -77,14 +79,15 @@ def plant_what_goes(laptop: Laptop) -> dict[int | None, str]:
 def plant_what_stays(laptop: Laptop) -> dict[int | None, str]:
     """One of each kind that a plain sweep leaves alone; id -> kind."""
     live, starting = laptop.lease("live"), laptop.lease("starting", begun=NOW)
-    laptop.entry(live, armed=1.0)
-    laptop.entry(starting, landed=time.time())
     living = laptop.box(live)
+    laptop.entry(live, living, armed=(living,), landed=time.time())
+    laptop.entry(starting, landed=time.time())
     laptop.firewall(live, living), laptop.token(live), laptop.volume(live, EARLIER, living)  # no leftovers
     return {
         living: "live",
         laptop.box(starting): "starting",
         laptop.box(laptop.lease("foreign", "somebody")): "foreign",
+        laptop.box(laptop.lease("copied")): "stranger",
         laptop.cloud.create("daybox-unowned")["id"]: "unowned",
         laptop.firewall(laptop.lease("foreign", "somebody")): "foreign",
         laptop.volume(laptop.lease("data"), LATER): "data",
@@ -147,8 +150,8 @@ def test_people_read_what_goes_before_what_stays(laptop: Laptop, capsys: pytest.
 def test_a_named_stack_is_ended_whole_whatever_its_end(laptop: Laptop, capsys: pytest.CaptureFixture[str]) -> None:
     """A killed `up` of a moment ago: --stack waits for no grace."""
     mine, other = laptop.lease("mine", begun=NOW), laptop.lease("other")
-    laptop.entry(mine, intended=time.time()), laptop.entry(other, armed=1.0)
     box, kept = laptop.box(mine), laptop.box(other)
+    laptop.entry(mine, intended=time.time()), laptop.entry(other, armed=(kept,))
     ours = {box, laptop.firewall(mine, box), laptop.token(mine), laptop.volume(mine, LATER, box)}
     report = told(capsys, stack="mine", yes=True)
     assert (set(kinds(report["ended"])), report["status"]) == (ours, 0)
@@ -176,7 +179,7 @@ def test_a_ghost_is_told_with_the_way_out_and_is_no_leftover(
 ) -> None:
     lease = laptop.lease("ghost")
     box = laptop.box(lease)
-    laptop.entry(lease, box, armed=1.0, landed=time.time())
+    laptop.entry(lease, box, armed=(box,), landed=time.time())
     laptop.cloud.json("DELETE", f"/linode/instances/{box}")
     report = told(capsys, yes=True)
     assert (kinds(report["found"]), report["status"]) == ({box: "ghost"}, 0)
@@ -189,7 +192,7 @@ def test_a_box_that_is_not_listed_is_no_ghost_without_the_event(
     """Invariant 4: it bills, whatever that list says; and what protects it stays."""
     lease = laptop.lease("hidden")
     box = laptop.box(lease)
-    laptop.entry(lease, box, armed=1.0, landed=time.time())
+    laptop.entry(lease, box, armed=(box,), landed=time.time())
     laptop.firewall(lease, box), laptop.token(lease)
     there = laptop.left()
     laptop.cloud.fault("empty-page", "GET", INSTANCES, times=None)
@@ -312,9 +315,9 @@ def test_a_cloud_that_came_back_under_another_url_has_no_orphans(
 ) -> None:
     """The lease is known all the same, and so nothing is taken from its box."""
     lease, gone = laptop.lease("moved"), laptop.lease("unproved")
-    laptop.entry(lease, armed=1.0, api_url="http://127.0.0.1:1")
-    laptop.entry(gone, 7, armed=1.0, api_url="http://127.0.0.1:1")
     box, token = laptop.box(lease), laptop.token(gone)
+    laptop.entry(lease, armed=(box,), api_url="http://127.0.0.1:1")
+    laptop.entry(gone, 7, armed=(7,), api_url="http://127.0.0.1:1")
     report = told(capsys, yes=True)
     assert kinds(report["found"]) == {box: "live", token: "starting"}
     assert laptop.left() == {box, token}
@@ -356,7 +359,110 @@ def test_a_place_that_never_rented_ends_what_is_past_and_nothing_else(
     past, living = laptop.box(laptop.lease("a", "somebody"), EARLIER), laptop.box(laptop.lease("b", "somebody"))
     assert kinds(told(capsys, yes=True)["ended"]) == {past: "past"}
     assert laptop.left() == {living}
-    assert swept(stack="b", yes=True) == ConfigError.exit_code
+    assert swept(stack="b", yes=True) == CloudError.exit_code  # who wants it gone must be known
+
+
+def test_a_laptop_that_forgot_its_owner_still_ends_what_is_past(
+    laptop: Laptop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lease, living = laptop.lease("past"), laptop.lease("living")
+    past, kept = laptop.box(lease, EARLIER), laptop.box(living)
+    laptop.entry(lease, past, armed=(past,)), laptop.entry(living, kept, armed=(kept,), landed=time.time())
+    owner_file().unlink()
+    report = told(capsys, yes=True)
+    assert (kinds(report["ended"]), report["status"]) == ({past: "past"}, CloudError.exit_code)
+    assert report["faults"] == [f"{owner_file()}: is missing; source scripts/env"]
+    assert laptop.left() == {kept}
+
+
+def test_a_full_disk_keeps_no_box_alive(
+    laptop: Laptop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither the ledger nor the record of sweeps can be written."""
+    for name in ("a", "b"):
+        lease = laptop.lease(name)
+        laptop.entry(lease, laptop.box(lease, EARLIER))
+
+    def full(*_: object) -> Path:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(ledger, "write_private", full)
+    monkeypatch.setattr(sweeps, "write_private", full)
+    report = told(capsys, yes=True)
+    assert (len(report["ended"]), report["status"], laptop.left()) == (2, CloudError.exit_code, set())
+    assert set(report["faults"]) == {"OSError: [Errno 28] No space left on device"}
+
+
+def test_an_account_of_an_odd_form_keeps_no_other_accounts_box_alive(
+    laptop: Laptop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    past = laptop.box(laptop.lease("past"), EARLIER)
+    good, odd = account.Account(laptop.cloud.url, TOKEN), account.Account(laptop.cloud.url, TOKEN)
+    monkeypatch.setattr(odd, "rows", lambda *_: [{"id": 1}])
+    monkeypatch.setattr("playbooks.sweep.accounts_to_look_into", lambda *_: [odd, good])
+    report = told(capsys, yes=True)
+    assert (kinds(report["ended"]), report["faults"]) == ({past: "past"}, ["KeyError: 'label'"])
+
+
+def test_a_box_of_an_odd_form_keeps_no_other_box_alive(laptop: Laptop, capsys: pytest.CaptureFixture[str]) -> None:
+    lease = laptop.lease("odd")
+    odd, past = laptop.box(lease), laptop.box(laptop.lease("past"), EARLIER)
+    laptop.cloud.json("PUT", f"/linode/instances/{odd}", {"tags": lease.tags()})
+    laptop.entry(lease, odd, armed=(odd,), landed=time.time(), dies_at="soon")
+    report = told(capsys, yes=True)
+    assert (kinds(report["ended"]), report["status"]) == ({past: "past"}, CloudError.exit_code)
+    assert laptop.left() == {odd}
+
+
+def test_a_box_whose_tags_were_taken_away_ends_by_the_ledger(
+    laptop: Laptop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lease = laptop.lease("tidied")
+    box = laptop.box(lease)
+    laptop.entry(lease, box, armed=(box,), landed=time.time(), dies_at="2026-01-01T00:00:00Z")
+    laptop.cloud.json("PUT", f"/linode/instances/{box}", {"tags": ["daybox"]})
+    [row] = told(capsys, yes=True)["ended"]
+    assert (row["kind"], row["owner"], row["until"]) == ("past", "me", "2026-01-01T00:00:00Z")
+
+
+def test_an_up_that_begins_while_the_sweep_looks_is_starting(
+    laptop: Laptop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its intent is written and its box created between the first look into the ledger and the list.
+
+    A lease of an hour ago: what it is, the ledger alone tells.
+    """
+    lease, true = laptop.lease("fresh"), account.Account.instances
+
+    def instances(self: account.Account) -> list[account.Instance]:
+        if not ledger.read(lease.id):
+            laptop.entry(lease, intended=time.time())
+            laptop.box(lease)
+        return true(self)
+
+    monkeypatch.setattr(account.Account, "instances", instances)
+    report = told(capsys, yes=True)
+    assert (list(kinds(report["found"]).values()), report["ended"], report["status"]) == (["starting"], [], 0)
+
+
+def test_a_yes_ends_only_what_should_still_go_when_it_is_said(
+    laptop: Laptop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """While the question stood, an `up` came through, and another box passed its end."""
+    lease = laptop.lease("slow")
+    box, past = laptop.box(lease), laptop.box(laptop.lease("past"), EARLIER)
+    laptop.entry(lease, box)
+    later = list[int]()
+
+    def agreed(_: int) -> bool:
+        ledger.add_armed(lease.id, box)
+        later.append(laptop.box(laptop.lease("later"), EARLIER))
+        return True
+
+    monkeypatch.setattr("playbooks.sweep.agreed", agreed)
+    assert swept() == LeftError.exit_code
+    assert laptop.left() == {box, *later} and past not in laptop.left()
+    assert f"sweep: box {box} (daybox-slow) stays: its `up` came through" in capsys.readouterr().err
 
 
 def test_nobody_to_ask_is_said(laptop: Laptop) -> None:

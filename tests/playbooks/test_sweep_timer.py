@@ -1,6 +1,7 @@
 """The timer's program, and an installation from its first word to its last; the mechanism alone is a pretended one."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,7 +17,7 @@ from stacks import account, catalog, sweeps
 from stacks.errors import CloudError, ConfigError
 from tests.cloud import CHECKOUT, Cloud, start_cloud
 from tests.leaks import command_lines, files_with, holds
-from tests.playbooks.planted import Laptop
+from tests.playbooks.planted import EARLIER, Laptop
 
 DEPLOY = "deploy-token-5ec4e7"
 BARE = {"HOME": "/", "LOGNAME": "root", "SHELL": "/bin/sh", "PATH": "/usr/bin:/bin"}  # what cron gives
@@ -45,9 +46,10 @@ def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A mechanism that runs the program at once, beside us, as cron would; it leaves its mark in this file."""
     mark = tmp_path / "started"
     start = Step(("sh", "-c", f"touch {mark}; env -i HOME=/ PATH=/usr/bin:/bin {tmp_path}/sweep/run & :"))
-    timer = Timer("pretended", {tmp_path / "unit": "text"}, start=(start,), stop=(Step(("rm", "-f", str(mark))),))
-    monkeypatch.setattr(sweep_timer, "timers", lambda _: [timer])
-    monkeypatch.setattr(timers, "timers", lambda _: [timer])
+    unit, stop = tmp_path / "unit", Step(("rm", "-f", str(mark)))
+    timer = Timer("pretended", {unit: "text"}, start=(start,), stop=(stop,), stays="it lingers")
+    for module in (sweep_timer, timers):
+        monkeypatch.setattr(module, "timers", lambda _: [replace(timer, installed=unit.exists())])
     return mark
 
 
@@ -65,7 +67,8 @@ def test_the_program_has_all_that_fab_needs_and_no_token() -> None:
         "export DAYBOX_TOKEN_FILE='/home/an n/daybox/sweep/token'",
     ]
     assert "planted" not in text and "HISTFILE" not in text
-    assert text.splitlines()[-4].endswith("-m fabric sweep --yes --json >'/home/an n/daybox/sweep/log' 2>&1")
+    assert "log='/home/an n/daybox/sweep/log'" in text.splitlines()
+    assert text.splitlines()[-4].endswith('-m fabric sweep --yes --json >"$log" 2>&1')
 
 
 def test_the_program_is_a_shell_script_that_passes_on_how_the_sweep_ended(laptop: Laptop, tmp_path: Path) -> None:
@@ -79,6 +82,18 @@ def test_the_program_is_a_shell_script_that_passes_on_how_the_sweep_ended(laptop
     assert (done.returncode, (tmp_path / "sweep/ended").read_text()) == (4, "4\n")
 
 
+@pytest.mark.parametrize("log", ["/dev/full", "/nowhere/at/all"])
+def test_a_log_that_cannot_be_written_stops_no_sweep(laptop: Laptop, tmp_path: Path, log: str) -> None:
+    """/dev/full is a disk that is: it can be opened, and takes nothing."""
+    past = laptop.box(laptop.lease("past", "somebody"), EARLIER)
+    (tmp_path / "sweep").mkdir()
+    (tmp_path / "sweep/log").symlink_to(log)
+    program = tmp_path / "sweep/run"
+    program.write_text(program_text(os.environ, tmp_path))
+    assert subprocess.run(["sh", program], env=BARE, check=False).returncode == 0
+    assert past not in laptop.left()
+
+
 def test_installed_means_that_it_has_listed(laptop: Laptop, runner: Path, capsys: pytest.CaptureFixture[str]) -> None:
     install()
     assert runner.exists() and sweeps.last_good(laptop.cloud.url)
@@ -87,8 +102,22 @@ def test_installed_means_that_it_has_listed(laptop: Laptop, runner: Path, capsys
     )
     remove()
     remove()
-    assert capsys.readouterr().out == "sweep: the timer is taken away, and its token\nsweep: no timer is installed\n"
+    assert capsys.readouterr().out.splitlines() == [
+        "sweep: the timer is taken away, and its token",
+        "sweep: it lingers",
+        "sweep: no timer is installed",
+    ]
     assert not runner.exists() and not (runner.parent / "sweep").exists()
+
+
+def test_a_timer_whose_folder_is_gone_fires_on_and_is_taken_away_all_the_same(
+    laptop: Laptop, runner: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install()
+    shutil.rmtree(tmp_path / "sweep")
+    remove()
+    assert not runner.exists() and not (tmp_path / "unit").exists()
+    assert "its folder was gone: revoke daybox-sweep-me in the Cloud Manager" in capsys.readouterr().out
 
 
 def test_a_first_sweep_that_fails_leaves_nothing_installed(laptop: Laptop, runner: Path) -> None:
@@ -161,6 +190,37 @@ def test_installed_again_it_has_a_new_token_and_the_old_one_is_revoked(linode: L
     install()
     [second] = own_tokens(linode.cloud)
     assert first["id"] != second["id"]
+    remove()
+
+
+def installed(tmp_path: Path) -> dict[str, tuple[str, int]]:
+    """name -> text and mode: all that a timer needs to run, but what each run writes."""
+    names = ("unit", "started", "sweep/run", "sweep/token", "sweep/minted.json")
+    return {name: ((tmp_path / name).read_text(), (tmp_path / name).stat().st_mode) for name in names}
+
+
+def test_a_token_that_is_refused_costs_no_timer_that_works(
+    linode: Laptop, runner: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    install()
+    before, tokens = installed(tmp_path), own_tokens(linode.cloud)
+    monkeypatch.setenv("LINODE_TOKEN", "expired")
+    with pytest.raises(CloudError, match="401"):
+        install()
+    assert (installed(tmp_path), own_tokens(linode.cloud)) == (before, tokens)
+    monkeypatch.setenv("LINODE_TOKEN", DEPLOY)
+    remove()
+
+
+def test_installed_again_in_vain_what_ran_before_runs_again(linode: Laptop, runner: Path, tmp_path: Path) -> None:
+    install()
+    before, tokens = installed(tmp_path), own_tokens(linode.cloud)
+    linode.cloud.fault("server-error", "GET", "/linode/instances", times=None)
+    with pytest.raises(CloudError, match="ran it, and it failed") as caught:
+        install()
+    linode.cloud.clear_faults()
+    assert caught.value.hint == "all is as it was before"
+    assert (installed(tmp_path), own_tokens(linode.cloud)) == (before, tokens)
     remove()
 
 

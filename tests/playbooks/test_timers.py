@@ -59,6 +59,40 @@ def test_macos_has_launchd(program: MakeProgram, tmp_path: Path) -> None:
     assert names(tmp_path) == ["launchd"]
 
 
+@pytest.mark.parametrize(
+    ("name", "script"),
+    [
+        ("systemctl", '[ "$2" = is-active ] || [ "$2" = show-environment ]'),
+        ("launchctl", '[ "$1" = print ]'),
+        ("crontab", "echo '*/15 * * * * /run # daybox-sweep'"),
+    ],
+)
+def test_a_mechanism_says_itself_that_it_is_installed(
+    program: MakeProgram, tmp_path: Path, name: str, script: str
+) -> None:
+    """Also where its files are gone."""
+    program(name, script)
+    assert [timer.installed for timer in timers(tmp_path / "run")] == [True]
+
+
+@pytest.mark.parametrize(
+    ("name", "script"),
+    [("systemctl", '[ "$2" = show-environment ]'), ("launchctl", "exit 1"), ("crontab", "echo '0 3 * * * true'")],
+)
+def test_what_was_never_installed_is_not(program: MakeProgram, tmp_path: Path, name: str, script: str) -> None:
+    program(name, script)
+    assert [timer.installed for timer in timers(tmp_path / "run")] == [False]
+
+
+def test_a_unit_that_would_run_again_at_the_next_login_is_installed(program: MakeProgram, tmp_path: Path) -> None:
+    program("systemctl", '[ "$2" = show-environment ]')
+    [timer] = timers(tmp_path / "run")
+    for path, text in timer.files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert [timer.installed for timer in timers(tmp_path / "run")] == [True]
+
+
 def test_a_step_that_fails_is_told_in_its_own_words(program: MakeProgram) -> None:
     program("loginctl", "echo 'Access denied' >&2; exit 1")
     with pytest.raises(ConfigError, match="loginctl enable-linger ann: Access denied") as caught:

@@ -115,3 +115,8 @@ def begin_lease() -> None:
 
 def test_only_a_deletion_has_last_words() -> None:
     assert (last_words([WARNING]), last_words([WARNING, LAST])) == ("", "idle for 30 min")
+
+
+def test_words_that_were_followed_by_others_were_not_the_last() -> None:
+    trouble = Word(1310.0, "trouble", "cannot delete itself", "the API refuses the token")
+    assert (last_words([LAST, trouble]), last_words([LAST, WARNING]), last_words([])) == ("", "", "")

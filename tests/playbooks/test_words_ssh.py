@@ -169,6 +169,43 @@ def test_last_words_are_known_to_the_gateway_also_to_the_next_one(world: World) 
     assert world.tunnel.state.told == "open; the box's last words: idle for 30 min"
 
 
+def test_last_words_of_a_box_that_lives_on_are_taken_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its deletion failed, and it was extended: a connection that drops later comes back."""
+    monkeypatch.setattr("playbooks.words_ssh.LAST_SECONDS", 1.0)
+    world.say(word(2, "delete"))
+
+    async def story() -> None:
+        assert await eventually(lambda: world.tunnel.state.last_words == "idle for 30 min")
+        assert await eventually(lambda: world.tunnel.state.last_words == "")
+
+    follow(world, story)
+
+
+def test_last_words_of_a_box_that_is_silent_since_stay(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("playbooks.words_ssh.LAST_SECONDS", 1.0)
+    world.say(word(2, "delete"))
+
+    async def story() -> None:
+        assert await eventually(lambda: world.tunnel.state.last_words == "idle for 30 min")
+        await asyncio.to_thread(world.sshd.stop)
+        assert await eventually(lambda: not world.tunnel.state.up)
+        await asyncio.sleep(1.5)
+        assert world.tunnel.state.last_words == "idle for 30 min"
+
+    follow(world, story)
+
+
+@pytest.mark.parametrize("event", ["trouble", "warn"])
+def test_a_box_that_says_more_has_not_said_its_last_words(world: World, event: str) -> None:
+    world.say(word(1, "delete"), word(2, event))
+
+    async def story() -> None:
+        assert await heard(word(1, "delete"), word(2, event))
+        assert world.tunnel.state.last_words == ""
+
+    follow(world, story)
+
+
 def test_old_words_are_kept_but_are_no_news(world: World) -> None:
     old = Word(NOW - 3600, "warn", "will be deleted at noon")
     world.say(old, word(1))

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from stacks import arming
-from stacks.arming import ACTIVATE, LIMITS_FILE, TOKEN_FILE, Arms, Limits, program_sha256, until
+from stacks.arming import ACTIVATE, LIMITS_FILE, TOKEN_FILE, Arms, program_sha256, until
 from stacks.errors import BoxError, NotReadyError
+from templates.box.watchdog_rules import Limits
 
 LIMITS = Limits(
     instance_id=7,

@@ -60,7 +60,23 @@ def test_an_entry_of_before_the_receipts_had_lives_is_read() -> None:
     for name in ("lives", "proved_at", "month_spent_usd", "stages", "armed"):
         del row[name]
     file.write_text(json.dumps(row))
-    assert ledger.read(ENTRY.lease) == ENTRY
+    assert ledger.read(ENTRY.lease) == replace(ENTRY, armed=None)
+
+
+def test_an_entry_of_before_does_not_say_that_no_box_was_armed() -> None:
+    """Nor one of the days when it said when, and not which."""
+    file = ledger_dir() / f"{ledger.write(ENTRY).lease}.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"armed": 1764150000.0}))
+    found = ledger.read(ENTRY.lease)
+    assert found and found.armed is None
+    assert ledger.read(ledger.write(found).lease) == found
+
+
+def test_each_box_is_noted_to_be_armed_by_itself() -> None:
+    ledger.write(ENTRY)
+    for number in (7, 8, 7):
+        ledger.add_armed(ENTRY.lease, number)
+    assert (ledger.read(ENTRY.lease) or ENTRY).armed == (7, 8)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"instance_ids": 7}'])
@@ -74,8 +90,8 @@ def test_a_damaged_file_is_named_and_is_no_lease_that_cost_nothing(text: str) ->
 def test_of_two_who_note_at_the_same_moment_neither_undoes_the_other() -> None:
     """The gateway notes tokens while `destroy` closes: an old copy written back would open the lease again."""
     ledger.write(ENTRY)
-    changes = [{"tokens": 5}, {"armed": 1.0}, {"reason": "idle"}, {"ended": "2026-11-21T10:05:00Z"}] * 5
+    changes = [{"tokens": 5}, {"armed": (7,)}, {"reason": "idle"}, {"ended": "2026-11-21T10:05:00Z"}] * 5
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda change: ledger.note(ENTRY.lease, **change), changes))
     found = ledger.read(ENTRY.lease)
-    assert found and (found.tokens, found.armed, found.reason, found.ended) == (5, 1.0, "idle", "2026-11-21T10:05:00Z")
+    assert found and (found.tokens, found.armed, found.reason, found.ended) == (5, (7,), "idle", "2026-11-21T10:05:00Z")

@@ -9,7 +9,7 @@ import pytest
 
 from stacks import price
 from stacks.catalog import PLANS, PRICES_READ
-from stacks.price import affordable_minutes, billed_hours, billed_usd, catalog_price, hourly, sum_of, usd_of
+from stacks.price import affordable_minutes, billed_hours, billed_usd, catalog_price, dollars, hourly, sum_of, usd_of
 
 
 @pytest.mark.parametrize(("seconds", "hours"), [(1, 1), (3600, 1), (3601, 2), (9000, 3)])
@@ -88,3 +88,7 @@ def test_the_price_is_the_hourly_one_of_the_region_and_zero_is_unknown(
 
 def test_a_price_that_is_remembered_says_so_and_when_it_was_read() -> None:
     assert catalog_price(PLANS[0], "not read").source == f"daybox catalog {PRICES_READ}: not read"
+
+
+def test_dollars_are_told_to_the_cent_and_unknown_is_no_zero() -> None:
+    assert (dollars(2.1), dollars(2.1, at_least=True), dollars(None)) == ("$2.10", "$2.10+", "?")

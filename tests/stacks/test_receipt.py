@@ -67,11 +67,17 @@ def test_what_others_have_spent_since_is_no_change_of_the_lease() -> None:
 
 
 def test_an_update_keeps_what_was_recorded_since(home: Path) -> None:
-    ledger.write(replace(ENTRY, armed=5.0, tokens=7, month_spent_usd=12.6))
+    ledger.write(replace(ENTRY, armed=(5,), tokens=7, month_spent_usd=12.6))
     ReceiptProvider().update("", {}, inputs(replace(ENTRY, dies_at="2026-11-21T20:00:00Z")))
     found = ledger.read(ENTRY.lease)
-    assert found and (found.armed, found.tokens, found.month_spent_usd) == (5.0, 7, 12.6)
+    assert found and (found.armed, found.tokens, found.month_spent_usd) == ((5,), 7, 12.6)
     assert found.dies_at == "2026-11-21T20:00:00Z"
+
+
+def test_a_box_whose_lease_the_ledger_lost_is_not_taken_for_one_that_was_never_armed(home: Path) -> None:
+    """Else the next sweep would end it as half-made."""
+    ReceiptProvider().update("", {}, inputs(ENTRY))
+    assert (ledger.read(ENTRY.lease) or ENTRY).armed is None
 
 
 def test_last_words_that_come_while_the_end_is_proved_stand_in_the_receipt(home: Path) -> None:
@@ -82,6 +88,15 @@ def test_last_words_that_come_while_the_end_is_proved_stand_in_the_receipt(home:
     receipt_now = closed(asked, Proof(START + timedelta(minutes=66), 0, (life,)))
     assert (receipt_now.reason, receipt_now.tokens, receipt_now.usd) == ("idle for 30 min", 12, 2.1)
     assert ledger.read(ENTRY.lease) == receipt_now
+
+
+def test_a_box_that_nobody_saw_stands_in_the_ledger_with_that_doubt(home: Path) -> None:
+    life = Life(8, START, START + timedelta(minutes=65), deletion=9)
+    asked = ledger.write(replace(ENTRY, instance_ids=()))
+    assert not closed(asked, Proof(START + timedelta(minutes=66), 0, ())).instance_ids
+    closed(asked, Proof(START + timedelta(minutes=66), 0, (life,)))
+    found = ledger.read(ENTRY.lease)
+    assert found and (found.instance_ids, found.lives[0].by_label) == ((8,), True)
 
 
 def test_the_ledger_gives_back_what_was_written(home: Path) -> None:

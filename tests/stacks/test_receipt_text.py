@@ -52,7 +52,7 @@ def test_a_lease_without_a_box_costs_nothing() -> None:
 
 def test_a_price_of_nought_is_no_price_and_its_receipt_no_zero() -> None:
     unknown = closed(LIFE, usd_per_hour=0.0)
-    assert unknown.usd is None and "2 h billed, $? at" in receipt_text(unknown)
+    assert unknown.usd is None and "2 h billed, ? at" in receipt_text(unknown)
 
 
 def test_the_whole_receipt() -> None:
@@ -91,6 +91,24 @@ def test_what_nobody_said_is_said_to_be_unknown() -> None:
 def test_why_it_ended_is_not_invented(run: float | None, words: str) -> None:
     """A box that Pulumi found when it began, a minute ago, it has ended; one that was gone by then it has not."""
     assert closed(LIFE, run=run).reason == words
+
+
+def test_a_box_that_announced_its_end_and_lived_on_was_ended_by_pulumi() -> None:
+    """Its token was refused, or it was extended since: what it said last is not why it ended."""
+    assert closed(LIFE, reason="idle for 30 min", run=61.0).reason == "pulumi destroy"
+    assert closed(LIFE, reason="idle for 30 min", run=5.0).reason == "idle for 30 min"
+
+
+def test_a_box_that_nobody_saw_is_billed_with_a_word_of_doubt() -> None:
+    """It may be another laptop's of the same stack: gone, its tags tell no more."""
+    lost = Life(8, START + timedelta(minutes=1), START + timedelta(minutes=2), deletion=9)
+    both = closed(LIFE, lost)
+    assert both.instance_ids == (7, 8)
+    assert receipt_text(both).splitlines()[1:3] == [
+        "  box 7: 2026-11-21 09:00:05 to 2026-11-21 10:05:00 UTC, 2 h, $2.10",
+        "  box 8: 2026-11-21 09:01:00 to 2026-11-21 09:02:00 UTC "
+        "(created under our label while our request was open), 1 h, $1.05",
+    ]
 
 
 def test_the_stage_table_is_read_where_bootstrap_keeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

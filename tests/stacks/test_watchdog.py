@@ -1,17 +1,19 @@
 """The Watchdog resource: what re-arms, and what becomes of a box that cannot be armed."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stacks import watchdog
+from stacks import ledger, watchdog
 from stacks.account import utc
 from stacks.errors import BoxError, NotReadyError
 from stacks.ssh import Target
 from stacks.watchdog import INPUTS, WatchdogProvider, given_back, key_file, limits
 from tests.cloud import TOKEN, Cloud, start_cloud
+from tests.stacks.test_receipt import ENTRY
 
 PROPS: dict[str, Any] = {
     "stack": "local",
@@ -157,6 +159,16 @@ def test_an_update_that_fails_leaves_the_box_alone(cloud: Cloud, monkeypatch: py
     with pytest.raises(Exception, match="not reached"):
         WatchdogProvider().update("id", new | {"host_key": "ssh-ed25519 OWN"}, new)
     assert box in [row["id"] for row in cloud.json("GET", "/linode/instances")["data"]]
+
+
+def test_which_box_was_armed_is_noted_and_not_only_that_one_was(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sweep judges each box of the lease by itself."""
+    monkeypatch.setattr(watchdog, "arm", lambda *_, **__: "ssh-ed25519 OWN")
+    box = cloud.create("daybox-noted")["id"]
+    ledger.write(replace(ENTRY, lease=PROPS["lease"]))
+    WatchdogProvider().create(PROPS | {"api_url": cloud.url, "instance_id": str(box)})
+    found = ledger.read(PROPS["lease"])
+    assert found and found.armed == (box,)
 
 
 def test_the_boxes_own_key_is_noted_before_it_is_used() -> None:

@@ -39,3 +39,10 @@ def is_noted(row: Row) -> bool:
     """Whether the ledger knows the box: it is noted right before it is armed."""
     files = (row.laptop.state / "ledger").glob("*.json")
     return any(re.search(r'"instance_ids": \[\s*\d', path.read_text()) for path in files)
+
+
+def tells_its_end(row: Row) -> None:
+    """What the user sees who comes back later to a box that ended by itself."""
+    assert row.status()["state"] == "gone"
+    row.destroy().ok()
+    row.see("why it ended:")

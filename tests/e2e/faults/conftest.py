@@ -54,6 +54,8 @@ def clear_away(row: Row) -> None:
     """End the row's processes and boxes; a row that broke off still says how many boxes it left."""
     if not row.ended:
         row.tell("broke off", len(row.books.listed()), 0, "not counted")
+    if (row.laptop.state / f"stacks/{row.laptop.stack}/tunnel").is_dir():
+        row.laptop.run("fab tunnel.close")
     row.laptop.end_orphans()
     row.laptop.cloud.stop()
 

@@ -17,7 +17,7 @@ import yaml
 from tests.e2e.faults.books import Books, end_of
 from tests.laptop import Done, Laptop, all_said, wait_for
 
-ITSELF = "the box itself"
+ITSELF, IDLE = "the box itself", "the box itself, idle"
 LATEST_SECONDS = 180  # no limit is outlived by more than 3 minutes
 # How daybox says that nothing is left. Whoever adds another way to say it adds it here.
 GONE = re.compile(r"\bgone\b|lists nothing of it|lists none of them|nothing is left")
@@ -99,7 +99,10 @@ class Row:
         """What the user must have been told by now, word for word; the matrix has the whole line."""
         lines = [line.strip() for done in self.said for line in (done.out + done.err).splitlines() if sentence in line]
         assert lines, f"nobody said {sentence!r}; last: {self.said[-1].out[-3000:]}\n{self.said[-1].err[-3000:]}"
-        self.saw.append(re.sub(r"\s+", " ", lines[-1]))
+        line = lines[0]
+        if line.startswith(("~ ", "- ", "+ ")):  # Pulumi's progress stands before the word
+            line = line[line.index(sentence) :]
+        self.saw.append(re.sub(r"\s+", " ", line))
 
     def only_box(self) -> dict[str, object]:
         """The one box that the account has."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.faults.begun import armed, held_on_paper
+from tests.e2e.faults.begun import armed, held_on_paper, tells_its_end
 from tests.e2e.faults.clock import TWO_DAYS, library, off_by
 from tests.e2e.faults.row import ITSELF, Row
 from tests.laptop import wait_for
@@ -43,9 +43,7 @@ def test_the_clock_of_the_box_jumps_both_ways(row: Row, tmp_path: Path) -> None:
         wait_for(partial(has_looked_at, row, seconds), seconds=45)
         assert row.books.listed(), "a clock that somebody set ended it"
     row.wait_for_the_end(limit)
-    assert row.status()["state"] == "gone"
-    row.destroy().ok()
-    row.see("why it ended:")
+    tells_its_end(row)
     row.ends(ITSELF, limit)
 
 

@@ -103,7 +103,7 @@ def test_the_deploy_token_is_revoked_and_renewed_between_up_and_destroy(rent: Re
     limit = armed(row)
     row.laptop.cloud.revoke(row.laptop.more["LINODE_TOKEN"])
     row.destroy().failed()
-    row.see("make a new one in the Cloud Manager and export LINODE_TOKEN")
+    row.see("[401] Invalid Token")
     row.laptop.more["LINODE_TOKEN"] = renewed = secrets.token_hex(32)
     row.laptop.cloud.add_token(renewed, "*")
     row.destroy().ok()
