@@ -1,7 +1,7 @@
 """extend: what is meant, and what then holds. How the box is asked: test_watchdog.py."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from playbooks import extend as command
+from playbooks.boxes import ROOT
 from playbooks.extend import by_its_clock, keep_idle, meant, row, sentence
 from playbooks.moments import iso
 from playbooks.report import WatchdogReport
@@ -22,12 +23,16 @@ NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The clock on this wall shows UTC."""
+def wall(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Sets the time zone of the clock on this wall; first it is UTC."""
     with monkeypatch.context() as patch:
-        patch.setenv("TZ", "UTC")
-        time.tzset()
-        yield
+
+        def shows(zone: str) -> None:
+            patch.setenv("TZ", zone)
+            time.tzset()
+
+        shows("UTC")
+        yield shows
     time.tzset()
 
 
@@ -169,10 +174,9 @@ def test_the_command_asks_the_box_what_time_it_is_before_it_tells_it_minutes(
     assert asked == told
 
 
-def test_readme_shows_an_end_that_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readme_shows_an_end_that_can_be(wall: Callable[[str], None]) -> None:
     """A box created at 12:10 begins its hours at :10, and an idle one dies five minutes before: never at 18:55."""
-    monkeypatch.setenv("TZ", "Europe/Berlin")
-    time.tzset()
+    wall("Europe/Berlin")
     created = datetime(2026, 11, 26, 11, 10, tzinfo=UTC).timestamp()
     lease, kept, lived = created + 10 * 3600, created + (5 * 60 + 50) * 60, 4 * 3600.0
     limits = Limits(
@@ -190,9 +194,6 @@ def test_readme_shows_an_end_that_can_be(monkeypatch: pytest.MonkeyPatch) -> Non
     report = WatchdogReport(True, decision.at, 0.0, decision.reason, kept_until=kept, now=created + lived)
     box = replace(BOX, stack="coder-30b", lease="20261126t111000z-abcd", dies_at=iso(lease), usd_per_hour=1.05)
     box = replace(box, price_source="api.linode.com 2026-11-26")
-    assert sentence(box, report) == (
-        "coder-30b: kept until 18:00 on Thu 2026-11-26 (17:00 UTC) even if idle, then the idle rule; "
-        "ends next at 18:05 on Thu 2026-11-26 (17:05 UTC) unless used: idle for 30 min; "
-        "its lease ends at 22:10 on Thu 2026-11-26 (21:10 UTC); "
-        "$1.05/h (api.linode.com 2026-11-26), at most $11.55 in 11 begun hours"
-    )
+    said = sentence(box, report)
+    assert "kept until 18:00" in said and "ends next at 18:05" in said
+    assert " ".join(said.split()) in " ".join((ROOT / "README.md").read_text().split())

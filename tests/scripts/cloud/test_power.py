@@ -22,7 +22,7 @@ def test_a_deed_is_under_way_and_then_done(cloud: Cloud, deed: str, meanwhile: s
     assert status(cloud, row) in (meanwhile, then)  # half a second is short on a busy machine
     time.sleep(0.55)
     assert status(cloud, row) == then
-    assert f"linode_{deed}" in [event["action"] for event in cloud.json("GET", "/account/events")["data"]]
+    assert f"linode_{deed}" in [event["action"] for event in cloud.json("GET", "/account/events?page_size=500")["data"]]
 
 
 def test_a_resize_changes_the_figures(cloud: Cloud) -> None:
