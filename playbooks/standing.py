@@ -133,12 +133,15 @@ def declared(box: Box, state: State, *, life: Life | None = None, word: str = ""
 
 
 def listed_only(instance: Instance, *, held: bool, price: Price | None, owner: str) -> Standing:
-    """The standing of a box that the account lists and no stack declares: its `up` was killed, or failed, or it was
-    rented by another than `owner`."""
+    """The standing of a box that the account lists and no stack declares.
+
+    Its `up` was killed, or failed, or Pulumi's backend is another one; or it was rented by another than `owner`.
+    """
     stack = stack_of(instance) or "?"
-    how = f"`pulumi destroy -s {stack}` ends it" if held else f"no state knows it: `fab sweep --stack {stack}` ends it"
+    unfinished = f"its `up` did not finish: `pulumi destroy -s {stack}` ends it"
+    unheld = f"no state here knows it: `fab sweep --stack {stack}` ends it"
     until, rented_by = until_of(instance.tags), tagged(instance.tags, OWNER_TAG)
-    ours = f"it bills, and its `up` did not finish: {how}"
+    ours = f"it bills, and {unfinished if held else unheld}"
     return Standing(
         stack=stack,
         state="up",

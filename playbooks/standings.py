@@ -1,12 +1,12 @@
 """How every stack stands: Pulumi, the accounts and the boxes are asked side by side. Reads only."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from playbooks.accounts import Book
+from playbooks.accounts import Book, cloud_named
 from playbooks.box_standing import Listing, box_standing, listing, with_entry
 from playbooks.boxes import all_stacks, box_of, find_settings, raw_settings
 from playbooks.standing import Standing, listed_only, merged, strays
@@ -50,6 +50,7 @@ def standings(stack: str | None) -> list[Standing]:
     book = Book.read(faults)
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         stacks = list(pool.map(lambda row: known(row, book), all_stacks()))
+        stacks += begun_elsewhere(book, [one.stack for one in stacks])
         keys = list(dict.fromkeys(one.account for one in stacks if one.api_url and one.token))
         listings = dict(zip(keys, pool.map(listing, keys), strict=True))
         own = pool.map(lambda one: standing(one, listings.get(one.account)), stacks)
@@ -79,6 +80,19 @@ def known(row: Mapping[str, Any], book: Book) -> Known:
     except DayboxError as error:
         api_url, token = account_meant(name)
         return replace(bare, why=error.fact, api_url=api_url, token=token)
+
+
+def begun_elsewhere(book: Book, names: Sequence[str]) -> list[Known]:
+    """The stacks of open leases that Pulumi does not name: its backend is another one than when they were begun."""
+    leases = {entry.stack: entry for entry in book.open(None) if entry.stack not in names}
+    found = []
+    for entry in leases.values():
+        bare = Known(entry.stack, None, begun=True, api_url=entry.api_url)
+        try:
+            found.append(replace(bare, token=deploy_token(cloud_named(entry.cloud).token)))
+        except DayboxError as error:
+            found.append(replace(bare, why=error.fact))
+    return found
 
 
 def account_meant(stack: str) -> tuple[str, str]:

@@ -43,7 +43,6 @@ STATES = ROOT / "run/daybox/watchdog-state.json", ROOT / "var/lib/daybox/watchdo
 KEPT = ROOT / "var/lib/daybox/kept-until"
 OWN_WORK = ROOT / "var/lib/daybox/own-work.json"  # what the stage `ready` asked of vLLM
 SCRAPE_S = 5.0
-ASK_S = 120  # how old the API's word on the time and on our token may be
 HEARD_S = 2.0  # last words take a moment to the laptop; a box that is deleted at once takes them along
 FRESH_S = 120  # a state older than this is that of a watchdog that does not run
 
@@ -131,16 +130,15 @@ def boot_and_uptime() -> tuple[str, float]:
 
 
 def look(limits: Limits, state: State) -> Look:
-    """One look. The API is asked as soon as a boot begins, and then now and then."""
-    (boot, uptime), history, told = boot_and_uptime(), state.history, None
-    fresh = history.boot == boot and history.api_ahead is not None and uptime - history.asked < ASK_S
-    if limits.self_destruct and not fresh:
+    """One look. The API is asked each time: for its clock, and whether our token is still taken."""
+    told, state.trouble = None, ""
+    if limits.self_destruct:
         try:
             status, _, told, _ = call("GET", limits, TOKEN)
             state.trouble = refusal(status) or ("" if status == 200 else f"the API answered HTTP {status}")
         except (OSError, HTTPException) as error:
             state.trouble = f"the API was not reached: {error}"
-    return Look(boot, boot_and_uptime()[1], told, scrape(), was_ready(), number(KEPT))
+    return Look(*boot_and_uptime(), told, scrape(), was_ready(), number(KEPT))
 
 
 def tick() -> str:

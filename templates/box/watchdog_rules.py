@@ -50,7 +50,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Look:
-    """What is seen now. uptime: seconds, by a clock that nobody sets; api_time: None if the API was not asked.
+    """What is seen now. uptime: seconds, by a clock that nobody sets; api_time: None if the API did not tell.
 
     kept: until when `fab extend` keeps an idle box, 0 for not at all.
     """
@@ -71,7 +71,6 @@ class History:
     uptime: float = 0.0
     lived: float = 0.0
     api_ahead: float | None = None  # the API's time minus this boot's uptime
-    asked: float = 0.0  # uptime when the API told its time
     ready: bool = False
     kept: float = 0.0
     began: float = 0.0
@@ -99,12 +98,12 @@ def observe(history: History, look: Look) -> History:
     same = look.boot == history.boot
     # NOTE: at a new boot uptime itself says nothing: that of a container is its host's.
     lived = history.lived + (max(0.0, look.uptime - history.uptime) if same else 0.0)
-    ahead, asked = (history.api_ahead, history.asked) if same else (None, 0.0)
+    ahead = history.api_ahead if same else None
     if look.api_time is not None:
-        ahead, asked = look.api_time - look.uptime, look.uptime
+        ahead = look.api_time - look.uptime
     ready = history.ready or look.ready
     now = replace(history, boot=look.boot, uptime=look.uptime, lived=lived, ready=ready, kept=look.kept)
-    now = replace(now, api_ahead=ahead, asked=asked)
+    now = replace(now, api_ahead=ahead)
     return counted(busyness(now, look.sample), look.sample) if look.sample else now
 
 

@@ -117,7 +117,7 @@ def test_a_box_that_no_state_knows_is_named_with_how_to_end_it() -> None:
     assert (row["stack"], row["state"], row["held"], row["lease"]) == ("coder-7b", "up", False, "20261121t100000z-beef")
     assert (row["billed_hours"], row["usd"], row["dies_at"]) == (1, 1.05, "2026-11-21T20:00:00Z")
     assert row["word"] == (
-        "it bills, and its `up` did not finish: no state knows it: `fab sweep --stack coder-7b` ends it"
+        "it bills, and no state here knows it: `fab sweep --stack coder-7b` ends it"
     )
 
 

@@ -172,6 +172,21 @@ def test_while_the_ledger_is_damaged_nobody_knows_that_nothing_was_begun(
     assert {one.stack: one.state for one in standings.standings("local")} == {"local": "unknown", "?": "unknown"}
 
 
+def test_another_backend_of_pulumis_hides_no_box(laptop: Laptop) -> None:
+    """A wrong PULUMI_BACKEND_URL names no stack at all; the ledger knows which account to ask."""
+    instance_id = rented(laptop)
+    ledger.write(replace(ENTRY, api_url=laptop.cloud.url))
+    found = only(laptop)
+    assert (found.stack, found.state, found.instance_id) == ("local", "up", instance_id)
+    assert found.word == "it bills, and no state here knows it: `fab sweep --stack local` ends it"
+
+
+def test_another_backend_hides_no_account_that_does_not_answer(laptop: Laptop) -> None:
+    ledger.write(replace(ENTRY, api_url=laptop.cloud.url))
+    laptop.cloud.fault("server-error", "GET", "^/v4/linode/instances$", times=None)
+    assert only(laptop).state == "unknown"
+
+
 def test_of_a_box_that_is_gone_the_events_tell_the_whole_life(laptop: Laptop) -> None:
     box = laptop.box("local", rented(laptop))
     [row] = laptop.cloud.json("GET", "/linode/instances")["data"]
