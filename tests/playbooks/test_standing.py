@@ -116,9 +116,7 @@ def test_a_box_that_no_state_knows_is_named_with_how_to_end_it() -> None:
     row = listed_only(STRAY, held=False, price=Price(1.05, "api.linode.com 2026-11-21"), owner="me").row(NOW)
     assert (row["stack"], row["state"], row["held"], row["lease"]) == ("coder-7b", "up", False, "20261121t100000z-beef")
     assert (row["billed_hours"], row["usd"], row["dies_at"]) == (1, 1.05, "2026-11-21T20:00:00Z")
-    assert row["word"] == (
-        "it bills, and no state here knows it: `fab sweep --stack coder-7b` ends it"
-    )
+    assert row["word"] == ("it bills, and no state here knows it: `fab sweep --stack coder-7b` ends it")
 
 
 def test_a_box_of_an_unfinished_up_that_the_state_holds_is_ended_by_destroy() -> None:
