@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.cloud import Cloud, start_cloud
+
 # Started in the background (`nohup … &`), pytest would ignore Ctrl-C, and so would every program that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -16,6 +18,14 @@ for name in [*os.environ]:
     if name in SURROUNDINGS or name.startswith(("LINODE_", "PULUMI_", "HF_", "TRANSFORMERS_")):
         del os.environ[name]
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    """An account of the local cloud, without boxes, for all tests of a file."""
+    running = start_cloud(tmp_path_factory.mktemp("cloud"))
+    yield running
+    running.stop()
 
 
 @pytest.fixture(autouse=True)

@@ -20,18 +20,11 @@ from stacks.errors import BoxError, UsageError
 from stacks.ledger import Entry
 from stacks.places import ledger_dir
 from stacks.ssh import REACH_HINT
-from tests.cloud import Cloud, start_cloud
+from tests.cloud import Cloud
 from tests.playbooks.pretend_box import BOX
 from tests.stacks.test_receipt import ENTRY as RECEIPT
 
 HOUR = 4.0  # seconds: long enough to ask twice within one
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    running = start_cloud(tmp_path_factory.mktemp("cloud"))
-    yield running
-    running.stop()
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ from stacks.errors import BoxError, CloudError, ConfigError, UsageError
 from stacks.lease import ID_TIME, ISO_TIME
 from stacks.settings import Settings
 from stacks.ssh import Target
-from tests.cloud import Cloud, start_cloud
+from tests.cloud import Cloud
 from tests.playbooks.own_sshd import own_sshd
 from tests.playbooks.pretend_box import BOX, PretendBox
 from tests.shipped import settings_of
@@ -213,13 +213,6 @@ def test_if_up_fails_the_config_is_as_it_was_and_the_box_says_which_end_holds(
         "the box itself ends at 00:00 UTC on Thu 2099-01-01: the lease has ended"
     )
     assert calls.read_text().splitlines()[2:] == [back]
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    running = start_cloud(tmp_path_factory.mktemp("cloud"))
-    yield running
-    running.stop()
 
 
 @dataclass

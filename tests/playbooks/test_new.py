@@ -1,7 +1,6 @@
 """fab new: flags alone make a stack; questions are asked only where there is somebody to ask."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +20,11 @@ from stacks.catalog import CLOUDS, MODELS, PLANS
 from stacks.market import Market, market
 from stacks.sizing import fit
 from stacks.values import named
-from tests.cloud import Cloud, start_cloud
+from tests.cloud import Cloud
 from tests.shipped import ROOT
 
 FLAGS = {"cloud": "local", "yes": True, "preview": False}
 ENTER, DOWN, CLEAR = "\r", "\x1b[B", "\x15"
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    running = start_cloud(tmp_path_factory.mktemp("cloud"))
-    yield running
-    running.stop()
 
 
 @pytest.fixture(autouse=True)

@@ -14,15 +14,8 @@ from playbooks import offers
 from playbooks.models import models
 from playbooks.plans import plans
 from stacks.catalog import MODELS, PRICES_READ
-from tests.cloud import Cloud, start_cloud
+from tests.cloud import Cloud
 from tests.shipped import ROOT
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    running = start_cloud(tmp_path_factory.mktemp("cloud"))
-    yield running
-    running.stop()
 
 
 @pytest.fixture(autouse=True)

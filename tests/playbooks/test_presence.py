@@ -7,14 +7,7 @@ import pytest
 from playbooks.presence import is_gone, presence
 from stacks.account import Account
 from stacks.errors import CloudError
-from tests.cloud import TOKEN, Cloud, start_cloud
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    running = start_cloud(tmp_path_factory.mktemp("cloud"))
-    yield running
-    running.stop()
+from tests.cloud import TOKEN, Cloud
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from stacks.errors import BoxError, ConfigError, UsageError
 from stacks.ledger import Entry
 from stacks.places import ledger_dir
 from stacks.ssh import REACH_HINT
-from tests.cloud import Cloud, start_cloud
+from tests.cloud import Cloud
 from tests.playbooks.pretend_box import BOX
 from tests.playbooks.test_standing import REPORT
 
@@ -38,13 +38,6 @@ ENTRY = Entry(
     dies_at=BOX.dies_at,
 )
 UNREACHED = BoxError("box/daybox-7: not reached at 198.51.100.6 port 22", hint=REACH_HINT)
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    running = start_cloud(tmp_path_factory.mktemp("cloud"))
-    yield running
-    running.stop()
 
 
 class Laptop:

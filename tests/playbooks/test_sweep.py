@@ -14,17 +14,10 @@ from stacks import account, ledger, refusals, sweeps
 from stacks.errors import CloudError, LeftError, UsageError
 from stacks.places import cloud_dir, ledger_dir, owner_file
 from stacks.proof import LANDING_SECONDS
-from tests.cloud import TOKEN, Cloud, start_cloud
+from tests.cloud import TOKEN, Cloud
 from tests.playbooks.planted import EARLIER, LATER, NOW, Laptop
 
 INSTANCES, INSTANCE = "^/v4/linode/instances$", "^/v4/linode/instances/"
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    running = start_cloud(tmp_path_factory.mktemp("cloud"))
-    yield running
-    running.stop()
 
 
 @pytest.fixture

@@ -12,17 +12,9 @@ from stacks import account as account_module
 from stacks import refusals
 from stacks.account import Account
 from stacks.errors import CloudError, ConfigError
-from tests.cloud import TOKEN, Cloud, start_cloud
+from tests.cloud import TOKEN, Cloud
 
 LIST = "^/v4/linode/instances$"
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    """A local cloud whose boxes are records only."""
-    running = start_cloud(tmp_path_factory.mktemp("cloud"))
-    yield running
-    running.stop()
 
 
 @pytest.fixture(autouse=True)

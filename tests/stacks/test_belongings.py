@@ -12,17 +12,10 @@ from stacks.errors import CloudError
 from stacks.lease import Lease
 from tests.cloud import FIREWALL as RULES
 from tests.cloud import TOKEN as TOKEN_WORD
-from tests.cloud import Cloud, start_cloud
+from tests.cloud import Cloud
 from tests.playbooks.planted import LATER, Laptop
 
 LEASE = Lease("20261121t080000z-ab12", "local", "me")
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    running = start_cloud(tmp_path_factory.mktemp("cloud"))
-    yield running
-    running.stop()
 
 
 @pytest.fixture

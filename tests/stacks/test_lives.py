@@ -1,28 +1,18 @@
 """Each box is billed by itself, by the account's own times."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-
-import pytest
 
 from stacks.account import Account, Instance, utc
 from stacks.ledger import Entry, Life
 from stacks.lives import Told, hour_costs, hours, hours_from, lives, lives_told, receipt_hours, seconds, told
 from stacks.price import sum_of
-from tests.cloud import TOKEN, Cloud, start_cloud
+from tests.cloud import TOKEN, Cloud
 from tests.stacks.test_receipt import ENTRY, START
 
 LISTED = Instance(7, "daybox-coder-32b", "running", "2026-11-21T09:00:05", "g2", "us-ord", "192.0.2.1", ())
 CREATED, DELETED = START + timedelta(seconds=9), START + timedelta(minutes=65)
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    running = start_cloud(tmp_path_factory.mktemp("cloud"))
-    yield running
-    running.stop()
 
 
 def test_a_listed_box_lives_from_its_own_creation() -> None:

@@ -1,6 +1,5 @@
 """The Watchdog resource: what re-arms, and what becomes of a box that cannot be armed."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from stacks.account import utc
 from stacks.errors import BoxError, NotReadyError
 from stacks.ssh import Target
 from stacks.watchdog import INPUTS, WatchdogProvider, given_back, key_file, limits
-from tests.cloud import TOKEN, Cloud, start_cloud
+from tests.cloud import TOKEN, Cloud
 from tests.stacks.test_receipt import ENTRY
 
 PROPS: dict[str, Any] = {
@@ -36,13 +35,6 @@ PROPS: dict[str, Any] = {
     "webhook_url": "",
     "ntfy_url": "",
 }
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    running = start_cloud(tmp_path_factory.mktemp("cloud"))
-    yield running
-    running.stop()
 
 
 @pytest.fixture(autouse=True)
