@@ -76,7 +76,11 @@ def test_the_type_is_changed_and_the_new_box_has_the_old_address(row: Row) -> No
     row.see("another plan is another lease: pulumi destroy -s coder-32b, then pulumi up")
     assert row.only_box()["id"] == before["id"]
     row.destroy().ok()
-    limit = armed(row, maxLifetimeMinutes="60s")
+    for _ in range(3):  # rows that run beside this one take addresses, too
+        limit = armed(row, maxLifetimeMinutes="90s")
+        if row.only_box()["ipv4"] == before["ipv4"]:
+            break
+        row.destroy().ok()
     assert row.only_box()["ipv4"] == before["ipv4"], "the address was not recycled: this shows less than it should"
     row.wait_for_the_end(limit)
     row.destroy().ok()

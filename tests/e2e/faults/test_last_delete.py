@@ -10,7 +10,7 @@ from tests.laptop import wait_for
 
 LEASE = "90s"
 ONE = "^/v4/linode/instances/"
-WATCHDOG = "pgrep -f '^[^ ]*python3 /opt/daybox/bin/watchdog'"
+WATCHDOG = "pgrep -f '^[^ ]*python3 -B /opt/daybox/bin/watchdog'"
 
 
 @pytest.mark.quick
