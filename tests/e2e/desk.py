@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.cloud import cgroup
+from tests.cloud import CHECKOUT
 
 NUMBER = 20_000_000 + os.getpid() % 1_000_000  # of its control group: no box of another test has it
 BOOT_SECONDS = 60
@@ -103,7 +104,8 @@ def disk(folder: Path) -> Path:
 def words(root: Path, shared: Path) -> list[str]:
     """The command that boots it."""
     kept = ("--register=no", "--keep-unit", "--resolv-conf=off", "--timezone=off", "--link-journal=no")
-    place = (f"--directory={root}", f"--machine=desk{NUMBER}", f"--bind={shared}")
+    # The checkout, too: below /tmp it would be hidden by the desk's own.
+    place = (f"--directory={root}", f"--machine=desk{NUMBER}", f"--bind={shared}", f"--bind-ro={CHECKOUT}")
     return ["systemd-nspawn", "--boot", *kept, *place, "--", "--unit=desk.target"]
 
 

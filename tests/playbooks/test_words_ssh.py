@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from tests.playbooks.fake_box import eventually
 from tests.playbooks.own_sshd import OwnSshd, descendants, own_sshd
 
 LEASE = "lease-1"
-NOW = float(int(time.time()))
+NOW = 0.0  # when the test began: of what is older nobody is told on the desktop
 
 
 @dataclass
@@ -53,6 +54,7 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setenv("DAYBOX_STATE", str(tmp_path / "state"))
+    monkeypatch.setattr(sys.modules[__name__], "NOW", float(int(time.time())))
     shown: list[str] = []
 
     async def show(text: str) -> None:
