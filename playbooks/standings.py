@@ -9,6 +9,7 @@ from typing import Any
 from playbooks.accounts import Book, cloud_named
 from playbooks.box_standing import Listing, box_standing, listing, with_entry
 from playbooks.boxes import all_stacks, box_of, find_settings, raw_settings
+from playbooks.held import held_here
 from playbooks.standing import Standing, listed_only, merged, strays
 from stacks.account import Account, Instance, deploy_token
 from stacks.box import Box
@@ -128,21 +129,10 @@ def unknown_to(stacks: Iterable[Known], found: Listing) -> list[Standing]:
         return []
     stacks = list(stacks)
     rows = strays(found.listed, [one.box.instance_id for one in stacks if one.box])
-    held = {instance_id for one in stacks if rows and one.resources for instance_id in held_by_state(one.stack)}
+    held = {instance_id for one in stacks if rows and one.resources for instance_id in held_here(one.stack) or ()}
     owner = owner_file().read_text().strip() if owner_file().is_file() else ""
     made = (listed_only(row, held=row.id in held, price=price(row, found.account), owner=owner) for row in rows)
     return [with_entry(replace(one, api_url=found.account.api_url, clock=found.now)) for one in made]
-
-
-def held_by_state(stack: str) -> list[int]:
-    """Ids of the boxes in the stack's state; none if it cannot be read."""
-    from stacks.lease import held_ids
-    from stacks.lot import export
-
-    try:
-        return held_ids(export(stack))
-    except DayboxError:
-        return []
 
 
 def price(row: Instance, account: Account) -> Price | None:

@@ -172,11 +172,6 @@ def entries() -> Iterator[Entry]:
             yield entry
 
 
-def open_entries(stack: str | None = None) -> Iterator[Entry]:
-    """The leases of this laptop, or of `stack`, that were begun and not closed: each may have a box."""
-    return (entry for entry in entries() if entry.ended is None and stack in (None, entry.stack))
-
-
 def check_same_user(entry: Entry, user: str) -> None:
     """Raises CloudError if the token speaks for somebody else: an empty list of another account proves nothing."""
     if user != entry.user:

@@ -75,7 +75,7 @@ def laptop(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     monkeypatch.setattr(standings, "box_of", found.stacks.get)
     monkeypatch.setattr(standings, "find_settings", lambda _stack: settings)
     monkeypatch.setattr(box_standing, "read_report", found.report)
-    monkeypatch.setattr(standings, "held_by_state", lambda _stack: found.held)
+    monkeypatch.setattr(standings, "held_here", lambda _stack: found.held)
     yield found
     cloud.clear_faults()
     for row in cloud.json("GET", "/linode/instances")["data"]:
