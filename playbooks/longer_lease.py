@@ -2,18 +2,15 @@
 
 import json
 import math
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from playbooks.accounts import account_at
-from playbooks.boxes import PREFIX, ROOT, box_of, find_settings
+from playbooks.boxes import PREFIX, box_of, find_settings
 from playbooks.moments import shown
 from playbooks.progress import say
 from playbooks.questions import on_terminal
+from playbooks.stack_config import config_set, pulumi_up
 from playbooks.watchdog import ask, status
 from playbooks.words import clean
 from stacks import ledger
@@ -28,7 +25,6 @@ if TYPE_CHECKING:
 
 KEY = "maxLifetimeMinutes"
 LIMITS_ON_BOX = "/etc/daybox/watchdog.json"  # nothing secret: the token is in a file of its own
-CONFIG_SECONDS = 60
 NEAR_SECONDS = 120.0  # `pulumi up` has armed a box that is there long before
 
 
@@ -46,7 +42,7 @@ def make_longer(box: Box, target: Target, moment: datetime, *, consent: bool, sh
     if consent:
         check_agreed(box, moment, can_ask=show)
     check_there(box, target)  # last of all: a box may end while its owner thinks, and `up` would rent another one
-    with config_set(box.stack, str(lifetime)):
+    with config_set(box.stack, {KEY: str(lifetime)}):
         if code := pulumi_up(box.stack, show=show):
             raise CloudError(
                 f"stacks/{box.stack}/{KEY}: `pulumi up` ended with {code}; {what_holds(target)}",
@@ -147,51 +143,6 @@ def whole_price(box: Box, end: datetime) -> str:
         return "what it costs is not known"
     hours = billed_hours(seconds_until(box, end))
     return f"${box.usd_per_hour:.2f}/h ({box.price_source}), at most ${usd:.2f} in {hours} begun hours"
-
-
-@contextmanager
-def config_set(stack: str, text: str) -> Iterator[None]:
-    """The stack's lifetime is `text`; whatever goes wrong within, what was there comes back."""
-    before = own_text(stack)
-    pulumi_config(["set", "-s", stack, f"{PREFIX}{KEY}", text])
-    try:
-        yield
-    except BaseException:  # Ctrl-C, too
-        back = (
-            ["rm", "-s", stack, f"{PREFIX}{KEY}"] if before is None else ["set", "-s", stack, f"{PREFIX}{KEY}", before]
-        )
-        pulumi_config(back)
-        raise
-
-
-def own_text(stack: str) -> str | None:
-    """The lifetime in the stack's own file; None if that of Pulumi.yaml holds."""
-    from stacks.stack_file import config_of, loaded, plain
-
-    text, _ = loaded(stack)
-    value = config_of(text).get(f"{PREFIX}{KEY}")
-    return None if value is None else plain(value)
-
-
-def pulumi_config(words: Sequence[str]) -> None:
-    """`pulumi config …`. Raises ConfigError with its last words."""
-    command = ["pulumi", "-C", str(ROOT), "config", *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=CONFIG_SECONDS)
-    if done.returncode:
-        said = (done.stderr.strip() or "no word").splitlines()[-1]
-        raise ConfigError(f"pulumi config {words[0]}: {said}", hint="source scripts/env, then try again")
-
-
-def pulumi_up(stack: str, *, show: bool) -> int:
-    """`pulumi up`, shown as it goes; its exit status. Ctrl-C reaches it, too, and it is waited for: killed it would
-    leave its lock behind, and what it does half done."""
-    words = ["pulumi", "-C", str(ROOT), "up", "-s", stack, "--yes", "--skip-preview"]
-    with subprocess.Popen(words, stdout=None if show else sys.stderr) as process:
-        while True:
-            try:
-                return process.wait()
-            except KeyboardInterrupt:
-                continue
 
 
 def first_end_on_box(target: Target) -> tuple[datetime, str]:

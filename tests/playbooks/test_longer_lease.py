@@ -2,10 +2,6 @@
 the real one, with a real box, is met in tests/e2e/one_box."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,17 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from playbooks import longer_lease
-from playbooks.boxes import ROOT
+from playbooks import longer_lease, stack_config
 from playbooks.longer_lease import (
     check_agreed,
     check_budgets,
-    config_set,
     first_end_on_box,
     hard_end,
     make_longer,
     minutes_to,
-    own_text,
     what_holds,
     whole_price,
 )
@@ -37,6 +30,7 @@ from stacks.ssh import Target
 from tests.cloud import Cloud
 from tests.playbooks.own_sshd import own_sshd
 from tests.playbooks.pretend_box import BOX, PretendBox
+from tests.playbooks.pretend_pulumi import calls as calls
 from tests.shipped import settings_of
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -76,17 +70,6 @@ def limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         '{"ends": [[4070912400.0, "its own token is about to end"], [4070908800.0, "the lease has ended"]]}'
     )
     return path
-
-
-@pytest.fixture
-def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A stand-in for Pulumi notes here how it was called; its `up` ends with the status in `up-status`."""
-    script = f'#!/bin/sh\nshift 2\necho "$*" >>{tmp_path}/calls\n[ "$1" != up ] || exit "$(cat {tmp_path}/up-status)"\n'
-    (tmp_path / "pulumi").write_text(script)
-    (tmp_path / "pulumi").chmod(0o755)
-    (tmp_path / "up-status").write_text("0")
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    return tmp_path / "calls"
 
 
 def test_the_lifetime_is_counted_from_the_leases_start_in_whole_minutes() -> None:
@@ -183,7 +166,7 @@ def test_a_longer_lease_is_config_and_up(
 ) -> None:
     assert hard_end(longer(RUNNING, target, monkeypatch, settings)).year == 2099
     assert calls.read_text().splitlines() == [
-        "config set -s local daybox:maxLifetimeMinutes 720",
+        "config set-all -s local --plaintext daybox:maxLifetimeMinutes=720",
         "up -s local --yes --skip-preview",
     ]
 
@@ -191,8 +174,8 @@ def test_a_longer_lease_is_config_and_up(
 @pytest.mark.parametrize(
     ("before", "back"),
     [
-        (None, "config rm -s local daybox:maxLifetimeMinutes"),
-        ("8h", "config set -s local daybox:maxLifetimeMinutes 8h"),
+        (None, "config rm-all -s local daybox:maxLifetimeMinutes"),
+        ("8h", "config set-all -s local --plaintext daybox:maxLifetimeMinutes=8h"),
     ],
 )
 def test_if_up_fails_the_config_is_as_it_was_and_the_box_says_which_end_holds(
@@ -205,7 +188,7 @@ def test_if_up_fails_the_config_is_as_it_was_and_the_box_says_which_end_holds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (calls.parent / "up-status").write_text("3")
-    monkeypatch.setattr(longer_lease, "own_text", lambda stack: before)
+    monkeypatch.setattr(stack_config, "own_text", lambda stack, key: before)
     with pytest.raises(CloudError) as caught:
         longer(RUNNING, target, monkeypatch, settings)
     assert caught.value.fact == (
@@ -296,29 +279,6 @@ def test_a_box_that_does_not_answer_is_no_reason_to_rent_another(rented: Rented,
     assert not calls.exists()
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, CloudError("fact", hint="hint")])
-def test_whatever_goes_wrong_the_old_value_comes_back(
-    error: BaseException, calls: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(longer_lease, "own_text", lambda stack: "8h")
-    with pytest.raises((KeyboardInterrupt, CloudError)), config_set("s", "720"):
-        raise error
-    assert calls.read_text().splitlines()[-1] == "config set -s s daybox:maxLifetimeMinutes 8h"
-
-
-@pytest.mark.parametrize(
-    ("text", "own"),
-    [("config: {daybox:maxLifetimeMinutes: '480'}", "480"), ("config: {daybox:plan: local-cpu}", None), ("", None)],
-)
-def test_only_what_the_stacks_own_file_says_is_put_back(
-    text: str, own: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = tmp_path / "Pulumi.s.yaml"
-    file.write_text(text)
-    monkeypatch.setattr("stacks.stack_file.path_of", lambda stack: file)
-    assert own_text("s") == own
-
-
 def test_the_first_of_the_boxes_hard_ends_counts(target: Target, limits: Path) -> None:
     assert first_end_on_box(target) == (datetime(2099, 1, 1, tzinfo=UTC), "the lease has ended")
 
@@ -329,26 +289,3 @@ def test_limits_that_say_nothing_are_not_guessed(text: str, target: Target, limi
     with pytest.raises(BoxError, match="tells no hard end"):
         first_end_on_box(target)
     assert what_holds(target).startswith("which limits hold is not known, most likely the old ones: box/")
-
-
-def test_ctrl_c_lets_pulumi_end_by_itself(tmp_path: Path) -> None:
-    """In a terminal both get it. A Pulumi that were killed would leave its lock behind."""
-    lines = (
-        "#!/bin/sh",
-        f"trap 'sleep 0.5; echo orderly >{tmp_path}/end; exit 7' INT",
-        f"touch {tmp_path}/up",
-        "while :; do sleep 0.1; done",
-    )
-    (tmp_path / "pulumi").write_text("\n".join(lines))
-    (tmp_path / "pulumi").chmod(0o755)
-    script = "from playbooks.longer_lease import pulumi_up; print(pulumi_up('s', show=False))"
-    path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    command = [sys.executable, "-c", script]
-    with subprocess.Popen(
-        command, cwd=ROOT, env=os.environ | path, stdout=subprocess.PIPE, text=True, start_new_session=True
-    ) as fab:
-        while not (tmp_path / "up").exists():
-            time.sleep(0.02)
-        os.killpg(fab.pid, signal.SIGINT)
-        said, _ = fab.communicate(timeout=30)
-    assert (said.strip(), (tmp_path / "end").read_text()) == ("7", "orderly\n")

@@ -1,0 +1,69 @@
+"""A stack's config changed and, whatever goes wrong, put back; and `pulumi up`, which makes it true."""
+
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from playbooks.boxes import PREFIX, ROOT
+from stacks.errors import ConfigError
+
+CONFIG_SECONDS = 60
+
+
+@contextmanager
+def config_set(stack: str, values: Mapping[str, str | None]) -> Iterator[None]:
+    """The stack's own file has `values`; whatever goes wrong within, what was there comes back.
+
+    values: key without prefix -> text, as `{"context": "16384"}`; None: the default of Pulumi.yaml holds.
+    Raises ConfigError with Pulumi's last words.
+    """
+    before = {key: own_text(stack, key) for key in values}
+    write_config(stack, values)
+    try:
+        yield
+    except BaseException:  # Ctrl-C, too
+        write_config(stack, before)
+        raise
+
+
+def own_text(stack: str, key: str) -> str | None:
+    """The value in the stack's own file; None if that of Pulumi.yaml holds."""
+    from stacks.stack_file import config_of, loaded, plain
+
+    text, _ = loaded(stack)
+    value = config_of(text).get(f"{PREFIX}{key}")
+    return None if value is None else plain(value)
+
+
+def write_config(stack: str, values: Mapping[str, str | None]) -> None:
+    """Put `values` into the stack's own file. Raises ConfigError with Pulumi's last words."""
+    given = [f"{PREFIX}{key}={text}" for key, text in values.items() if text is not None]
+    removed = [f"{PREFIX}{key}" for key, text in values.items() if text is None]
+    if given:
+        pulumi_config(["set-all", "-s", stack, *(word for pair in given for word in ("--plaintext", pair))])
+    if removed:
+        pulumi_config(["rm-all", "-s", stack, *removed])
+
+
+def pulumi_config(words: Sequence[str]) -> None:
+    """`pulumi config …`. Raises ConfigError with its last words."""
+    command = ["pulumi", "-C", str(ROOT), "config", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=CONFIG_SECONDS)
+    if done.returncode:
+        said = (done.stderr.strip() or "no word").splitlines()[-1]
+        raise ConfigError(f"pulumi config {words[0]}: {said}", hint="source scripts/env, then try again")
+
+
+def pulumi_up(stack: str, *, show: bool) -> int:
+    """`pulumi up`, shown as it goes on stdout, or with show=False on stderr; its exit status.
+
+    Ctrl-C reaches it, too, and it is waited for: killed it would leave its lock behind, and what it does half done.
+    """
+    words = ["pulumi", "-C", str(ROOT), "up", "-s", stack, "--yes", "--skip-preview"]
+    with subprocess.Popen(words, stdout=None if show else sys.stderr) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue

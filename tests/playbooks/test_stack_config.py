@@ -1,0 +1,66 @@
+"""stack_config: what is changed comes back if it was in vain, and Pulumi is never killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from playbooks import stack_config
+from playbooks.boxes import ROOT
+from playbooks.stack_config import config_set, own_text
+from stacks.errors import CloudError
+from tests.playbooks.pretend_pulumi import calls as calls
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, CloudError("fact", hint="hint")])
+def test_whatever_goes_wrong_the_old_values_come_back(
+    error: BaseException, calls: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stack_config, "own_text", lambda stack, key: {"context": "8192"}.get(key))
+    with pytest.raises((KeyboardInterrupt, CloudError)), config_set("s", {"context": "4096", "tp": "2"}):
+        raise error
+    assert calls.read_text().splitlines() == [
+        "config set-all -s s --plaintext daybox:context=4096 --plaintext daybox:tp=2",
+        "config set-all -s s --plaintext daybox:context=8192",
+        "config rm-all -s s daybox:tp",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "own"),
+    [("config: {daybox:maxLifetimeMinutes: '480'}", "480"), ("config: {daybox:plan: local-cpu}", None), ("", None)],
+)
+def test_only_what_the_stacks_own_file_says_is_put_back(
+    text: str, own: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "Pulumi.s.yaml"
+    file.write_text(text)
+    monkeypatch.setattr("stacks.stack_file.path_of", lambda stack: file)
+    assert own_text("s", "maxLifetimeMinutes") == own
+
+
+def test_ctrl_c_lets_pulumi_end_by_itself(tmp_path: Path) -> None:
+    """In a terminal both get it. A Pulumi that were killed would leave its lock behind."""
+    lines = (
+        "#!/bin/sh",
+        f"trap 'sleep 0.5; echo orderly >{tmp_path}/end; exit 7' INT",
+        f"touch {tmp_path}/up",
+        "while :; do sleep 0.1; done",
+    )
+    (tmp_path / "pulumi").write_text("\n".join(lines))
+    (tmp_path / "pulumi").chmod(0o755)
+    script = "from playbooks.stack_config import pulumi_up; print(pulumi_up('s', show=False))"
+    path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=os.environ | path, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as fab:
+        while not (tmp_path / "up").exists():
+            time.sleep(0.02)
+        os.killpg(fab.pid, signal.SIGINT)
+        said, _ = fab.communicate(timeout=30)
+    assert (said.strip(), (tmp_path / "end").read_text()) == ("7", "orderly\n")
