@@ -8,6 +8,7 @@ from pulumi.runtime.config import CONFIG
 from stacks.errors import DayboxError
 from stacks.lot import lot_of
 from stacks.quote import quote
+from stacks.secrets import masked
 from stacks.settings import Settings
 from stacks.sweeps import no_second_killer
 from stacks.workstation import Workstation
@@ -31,4 +32,4 @@ def declare() -> None:
 try:
     declare()
 except DayboxError as error:
-    raise pulumi.RunError(error.line()) from None
+    raise pulumi.RunError(masked(error.line())) from None

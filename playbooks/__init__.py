@@ -4,9 +4,12 @@ from invoke.collection import Collection
 
 from playbooks import (
     aider,
+    allow,
+    bench,
     bootstrap,
     client_env,
     cost,
+    doctor,
     extend,
     fit,
     logs,
@@ -16,8 +19,10 @@ from playbooks import (
     ssh,
     status,
     sweep,
+    switch,
     tunnel,
     verify,
+    webui,
 )
 
 namespace = Collection()
@@ -29,10 +34,15 @@ namespace.add_task(bootstrap.bootstrap)
 namespace.add_collection(Collection.from_module(tunnel, name="tunnel"))
 namespace.add_task(aider.launch_aider)
 namespace.add_task(client_env.env)
+namespace.add_task(webui.webui)
 namespace.add_task(status.status)
+namespace.add_task(doctor.doctor)
 namespace.add_task(verify.verify)
 namespace.add_task(logs.logs)
-namespace.add_task(ssh.ssh)
+namespace.add_collection(Collection.from_module(ssh, name="ssh"))
+namespace.add_task(allow.allow)
 namespace.add_task(extend.extend)
+namespace.add_task(switch.switch)
+namespace.add_task(bench.bench)
 namespace.add_task(cost.cost)
 namespace.add_task(sweep.sweep)

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from stacks import ledger
-from stacks.account import Account, deploy_token, given_token
+from stacks.account import Account, deploy_token
 from stacks.errors import DayboxError, UsageError
 from stacks.ledger import Entry
 from stacks.places import ledger_dir, local_url
+from stacks.secrets import has_linode_token
 
 if TYPE_CHECKING:
     from stacks.catalog import Cloud
@@ -61,7 +62,7 @@ def accounts_to_look_into(stack: str | None, book: Book, faults: list[str]) -> l
     here = local_url()
     if here and (not begun or any(entry.cloud == LOCAL for entry in begun)):
         urls |= {here: LOCAL}
-    if not (stack and begun) and given_token():
+    if not (stack and begun) and has_linode_token():
         urls |= {cloud_named(LINODE).api_url: LINODE}
     if not urls and not faults:
         raise UsageError(

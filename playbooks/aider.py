@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from invoke.context import Context
@@ -15,9 +15,8 @@ from invoke.exceptions import Exit
 from playbooks.aider_files import BREAKING_VARIABLE, arguments, environment, metadata_text, settings_text
 from playbooks.boxes import STACK_HELP, find_box
 from playbooks.command import command
-from playbooks.endpoint import Endpoint
+from playbooks.endpoint import Endpoint, trusted
 from playbooks.executor import words_after_dashes
-from playbooks.keys import client_key
 from stacks.aider_facts import AiderFacts
 from stacks.box import Box
 from stacks.catalog import MODELS
@@ -43,24 +42,29 @@ class Launch:
 
 @command(name="launch-aider", help=STACK_HELP)
 def launch_aider(c: Context, stack: str | None = None) -> None:
-    """Start aider on your own model; words after -- are aider's."""
+    """Start aider on your own model; words after -- are aider's.
+
+    Example: fab launch-aider -- --message "add a test" app.py
+    """
     status = run_aider(find_box(stack), words_after_dashes(sys.argv))
     if status:
         raise Exit(f"aider: ended with status {status}", code=status)
 
 
-def run_aider(box: Box, words: Sequence[str]) -> int:
+def run_aider(box: Box, words: Sequence[str], *, port: int = 0) -> int:
     """aider's exit status, in the user's own folder.
 
+    port: of what stands before the gateway, as a recorder; 0: aider speaks to the gateway itself.
     aider exits with 0 when the model is unreachable, so the endpoint is tried before, and asked after.
     Raises UsageError, ConfigError, BoxError, ModelError.
     """
     executable = find_aider()
     refuse_breaking_files(dotenv_files(Path.cwd(), Path.home()))
-    endpoint = Endpoint(box.port, client_key(box.stack, CLIENT))
+    endpoint = trusted(box, CLIENT)
     window_tokens = endpoint.window(box.served_name)
     endpoint.complete(box.served_name)
-    launch = prepare(box, endpoint, window_tokens, words, os.environ)
+    pointed_to = replace(endpoint, port=port or box.port)
+    launch = prepare(box, pointed_to, window_tokens, words, os.environ)
     print(PINNED_LINE, file=sys.stderr, flush=True)
     before = endpoint.usage()
     status = run_in_foreground([executable, *launch.words], launch.environment)

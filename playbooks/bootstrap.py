@@ -6,21 +6,24 @@ another, to let go on what stopped, and to watch.
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
-from playbooks import converge, stage_table
+from playbooks import compile_cache, converge, hub_token, stage_table
+from playbooks.box_lock import holding
 from playbooks.boxes import STACK_HELP, find_box, find_settings
-from playbooks.command import command, console, print_line
+from playbooks.command import command, console, print_json, print_line
+from playbooks.difference import Difference, agreed, difference, left_word
 from playbooks.follow import Seen, follow
 from playbooks.progress import display, say
+from playbooks.questions import agrees, on_terminal
 from playbooks.report import Report, is_silence, patiently, read_report
-from playbooks.stage_errors import raise_if_given_up, stage_error
+from playbooks.stage_errors import CausedError, raise_if_given_up, stage_error
 from playbooks.stages import Row, first_failure, fold, is_ready
 from stacks.box import Box, box_target
-from stacks.errors import BoxError, ConfigError, DayboxError, NotReadyError
+from stacks.errors import BoxError, ConfigError, DayboxError, NotReadyError, UsageError
 from stacks.ssh import Target
 
 if TYPE_CHECKING:
@@ -28,19 +31,65 @@ if TYPE_CHECKING:
     from stacks.settings import Settings
 
 QUIET_SECONDS = 20.0  # without an event: time to ask whether systemd gave up a stage that could not say so itself
+LOST_SECONDS = 5.0  # between two questions to the account whether a box that does not answer is there
 PIPE_WIDTH = 200  # characters: whoever reads a pipe wants each stage on one line
 
 
-@command(help=STACK_HELP)
-def bootstrap(_c: Context, stack: str | None = None) -> None:
-    """Make the box ready, and show how far it is."""
-    make_ready(find_box(stack))
+HELP = STACK_HELP | {
+    "preview": "say what this checkout's bundle would bring and restart; change nothing",
+    "yes": "do not ask before a vLLM that serves is stopped",
+    "json": "with --preview: print JSON for programs",
+}
 
 
-def make_ready(box: Box) -> None:
+@command(help=HELP)
+def bootstrap(
+    _c: Context, stack: str | None = None, preview: bool = False, yes: bool = False, json: bool = False
+) -> None:
+    """Make the box ready, and show how far it is.
+
+    Example: fab bootstrap --preview, after a git pull
+    """
+    if json and not preview:
+        raise UsageError("fab bootstrap: --json is for --preview", hint="fab status --json tells how the box is")
+    box = find_box(stack)
+    if not preview:
+        ready_or_cured(box, consent=yes or None)
+    elif json:
+        print_json(foreseen(box).row(box.stack))
+    else:
+        print("\n".join(foreseen(box).lines(box.stack)))
+
+
+def ready_or_cured(box: Box, *, consent: bool | None) -> None:
+    """Make it ready; if vLLM is what fails, offer whoever sits at the terminal what `fab doctor --fix` does."""
+    try:
+        make_ready(box, consent=consent)
+    except CausedError as error:
+        if not on_terminal():
+            raise
+        say(error.line())
+        if not agrees("`fab doctor --fix` looks for a cure, and asks before each. Go on?"):
+            raise
+        from playbooks.doctor import examine_and_fix
+
+        examine_and_fix(box.stack, fix=True, consent=False, json=False)
+
+
+def foreseen(box: Box) -> Difference:
+    """What `make_ready` would bring now, and what would begin again; nothing is changed. Raises BoxError."""
+    bundle, target = this_checkouts_bundle(box, find_settings(box.stack)), box_target(box)
+    report = read_report(target)
+    return difference(target, bundle, serves=bool(report and report.ready), diff=True)
+
+
+def make_ready(box: Box, *, consent: bool | None = False) -> None:
     """Make `box` ready: bundle brought, graph run, first completion made on the box. Says how far it is, on stderr.
 
-    Raises BoxError if the box is not reached or a stage fails, NotReadyError if it takes longer than readyMinutes.
+    consent: to stop a vLLM that serves: given, or None to ask whoever sits at the terminal. Without it, what would stop
+    it is left and named; a box that does not serve is made as this checkout says without asking.
+    Raises BoxError if the box is not reached or a stage fails, CausedError if vLLM is why, NotReadyError after
+    readyMinutes.
     """
     settings = find_settings(box.stack)
     target = box_target(box)
@@ -48,39 +97,47 @@ def make_ready(box: Box) -> None:
     report = reached(box, settings, target)
     if report and not report.watchdog.armed:
         converge.wake_watchdog(target)
-    begun = None
+    compile_cache.start(box, settings, bundle.sha256)
+    begun, left = None, False
     if report is None or report.bundle != bundle.sha256:
-        begun = bring_bundle(target, bundle)
+        found = difference(target, bundle, serves=bool(report and report.ready), diff=consent is None)
+        left = not agreed(found, box.stack, consent=consent)
+        with holding(target, "fab bootstrap"):  # not beside a switch, whose files these would replace
+            begun = bring(target, found.without_vllm() if left else found)
+        if left:
+            say(left_word(box.stack, found.touching))
     if report and report.ready and begun is None:
-        finish(box, fold(report.events, report.boot), repeated=True)
+        finish(box, fold(report.events, report.boot), idle="what was left stands above" if left else "nothing to do")
         return
-    if begun is None:
-        begun = converge.let_go_on(target)
     try:
-        seen = watch(target, begun=begun, minutes=settings.ready_minutes)
+        with hub_token.lent(target, report):
+            begun = converge.let_go_on(target) if begun is None else begun
+            seen = watch(target, begun=begun, minutes=settings.ready_minutes, on_loss=lambda: must_exist(box, settings))
     except KeyboardInterrupt:
         say("the box goes on by itself; follow it again: fab bootstrap")
         raise
     finish(box, fold(seen.events, seen.boot))
 
 
-def bring_bundle(target: Target, bundle: "Bundle") -> int | None:
-    """Bring what differs. The number of events before stages began again; None if it concerns no stage."""
-    fresh = converge.differences(target, bundle.files)
-    paths = tuple(file.path for file in fresh)
-    changes = converge.Changes(paths, converge.concerned(paths))
+def bring(target: Target, found: Difference) -> int | None:
+    """Bring those files. The number of events before stages began again; None if they concern no stage."""
+    if not found.files:
+        return None
+    changes = converge.Changes(found.paths, found.stages)
     say(brought(changes))
-    begun = converge.bring(target, fresh, changes) if fresh else None
+    begun = converge.bring(target, found.files, changes)
     return begun if changes.stages else None
 
 
 def this_checkouts_bundle(box: Box, settings: "Settings") -> "Bundle":
     """The bundle that the stack's settings ask for. Raises ConfigError if they are not the ones `up` was run with."""
-    if settings.served_name != box.served_name:
-        raise ConfigError(
-            f"stacks/{box.stack}/model: says {settings.model.name}, but `up` was run with {box.model}",
-            hint=f"pulumi up -s {box.stack}",
-        )
+    for key, said, known in (
+        ("model", settings.model.name, box.model),
+        ("servedName", settings.served_name, box.served_name),
+    ):
+        if said != known:
+            fact = f"stacks/{box.stack}/{key}: says {said}, but `up` was run with {known}"
+            raise ConfigError(fact, hint=f"pulumi up -s {box.stack}")
     from stacks.bundle import bundle_for  # jinja: only what renders pays for it
 
     return bundle_for(settings)
@@ -117,19 +174,19 @@ def must_exist(box: Box, settings: "Settings") -> None:
 def brought(changes: converge.Changes) -> str:
     """What is brought, for people."""
     again = ", ".join(changes.stages)
-    return f"bundle: {len(changes.paths)} files differ; " + (
-        f"beginning again: {again}" if again else "no stage reads them"
+    return f"bundle: {len(changes.paths)} files are brought; " + (
+        f"beginning again: {again}" if again else "no stage begins again"
     )
 
 
-def watch(target: Target, *, begun: int, minutes: float) -> Seen:
+def watch(target: Target, *, begun: int, minutes: float, on_loss: Callable[[], None] = lambda: None) -> Seen:
     """Show the stages until the last has succeeded; returns what was seen.
 
-    begun: the number of events from before: what failed then was given another chance.
-    Raises BoxError for a stage that fails, NotReadyError after `minutes`.
+    begun: the number of events from before: what failed then was given another chance. on_loss: called now and then
+    while the connection is lost; it may raise. Raises BoxError for a stage that fails, NotReadyError after `minutes`.
     """
     deadline = time.monotonic() + minutes * 60
-    quiet = Quiet()
+    quiet, lost = Quiet(), Lost()
     with display() as view, contextlib.closing(follow(target)) as following:
         for seen in following:
             view.show(seen)
@@ -138,6 +195,8 @@ def watch(target: Target, *, begun: int, minutes: float) -> Seen:
                 return seen
             if failure := first_failure(fresh, seen.boot):
                 raise stage_error(target, failure.stage, failure.word)
+            if lost.asks(seen):
+                on_loss()
             if quiet.too_long(seen):
                 nudge(target)
             if time.monotonic() > deadline:
@@ -179,16 +238,31 @@ class Quiet:
         return True
 
 
+class Lost:
+    """Notices that a box which was connected is not: it may be gone, and then waiting is in vain."""
+
+    def __init__(self) -> None:
+        self._asked = -LOST_SECONDS
+
+    def asks(self, seen: Seen) -> bool:
+        """Whether it is time to ask for it; then not again for a while."""
+        now = time.monotonic()
+        if seen.connected or not seen.boot or now - self._asked < LOST_SECONDS:
+            return False
+        self._asked = now
+        return True
+
+
 def state_of(seen: Seen) -> str:
     """Which stages run or wait, for people."""
     rows = fold(seen.events, seen.boot)
     return ", ".join(f"{row.stage} is {row.state}" for row in rows if row.state in ("running", "waiting"))
 
 
-def finish(box: Box, rows: Sequence[Row], *, repeated: bool = False) -> None:
-    """Print the table and keep it; for a box whose table was kept before, only say that there was nothing to do."""
-    if repeated and stage_table.record_file(box).is_file():
-        print(f"{box.stack}: ready; nothing to do")
+def finish(box: Box, rows: Sequence[Row], *, idle: str = "") -> None:
+    """Print the table and keep it; for a box whose table was kept before, only say why no stage ran: `idle`."""
+    if idle and stage_table.record_file(box).is_file():
+        print(f"{box.stack}: ready; {idle}")
         return
     out = console()
     if not out.is_terminal:

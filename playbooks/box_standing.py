@@ -1,12 +1,12 @@
 """How one box stands: the account says whether it is there and what it is billed, the box itself how it is."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from playbooks.presence import presence
-from playbooks.report import read_report
+from playbooks.report import Report, read_report
 from playbooks.standing import Standing, declared
 from playbooks.tunnel_status import tunnel_row
 from stacks import ledger
@@ -17,6 +17,7 @@ from stacks.lease import lease_start
 from stacks.ledger import Entry, Life
 from stacks.lives import life, told
 
+Reports = Callable[[Box], Report | None]
 SSH_SECONDS = 6.0  # a box that answers does so within one; the others must not hold up the table
 
 
@@ -39,10 +40,15 @@ def listing(key: tuple[str, str]) -> Listing:
         return Listing(None, why=error.fact)
 
 
-def box_standing(box: Box, found: Listing | None, why: str) -> Standing:
+def asked(box: Box) -> Report | None:
+    """The box's report, by a connection of its own. Raises BoxError if it is not reached."""
+    return read_report(box_target(box), timeout=SSH_SECONDS)
+
+
+def box_standing(box: Box, found: Listing | None, why: str, report_of: Reports = asked) -> Standing:
     """How a declared box stands. found: its account's list, None if its account is not known, and why."""
     if found is None or found.account is None:
-        return with_tunnel(with_report(declared(box, "unknown", word=why), box))
+        return with_tunnel(with_report(declared(box, "unknown", word=why), box, report_of))
     try:
         state = presence(found.account, found.listed, box.instance_id)
         if state == "gone":
@@ -53,7 +59,8 @@ def box_standing(box: Box, found: Listing | None, why: str) -> Standing:
         why = "the account does not list it, but no event says that it was deleted: is it the right account's token?"
     row = next((one for one in found.listed if one.id == box.instance_id), None)
     lived = life(row.id, found.now or datetime.now(UTC), row, None) if row else None
-    return with_tunnel(with_report(replace(declared(box, state, life=lived, word=why), clock=found.now), box))
+    seen = replace(declared(box, state, life=lived, word=why), clock=found.now)
+    return with_tunnel(with_report(seen, box, report_of))
 
 
 def gone(box: Box, account: Account) -> Standing:
@@ -75,10 +82,10 @@ def past_life(box: Box, account: Account) -> Life | None:
     return lived if lived and lived.ended else None
 
 
-def with_report(standing: Standing, box: Box) -> Standing:
+def with_report(standing: Standing, box: Box, report_of: Reports = asked) -> Standing:
     """What the box says about itself; why not, if it does not."""
     try:
-        report = read_report(box_target(box), timeout=SSH_SECONDS)
+        report = report_of(box)
     except DayboxError as error:
         return with_entry(replace(standing, word=sentence(standing.word, error.fact)))
     if report is None:

@@ -76,10 +76,14 @@ def box_of(stack: str) -> Box | None:
 
 def find_box(stack: str | None) -> Box:
     """The box of the stack meant. Raises UsageError, naming the command that rents one."""
-    name = meant_stack(stack)
-    box = box_of(name)
+    return box_that_is_up(meant_stack(stack))
+
+
+def box_that_is_up(stack: str) -> Box:
+    """The box of `stack`. Raises UsageError, naming the command that rents one."""
+    box = box_of(stack)
     if box is None:
-        raise UsageError(f"stacks/{name}: it has no box", hint=f"rent one: pulumi up -s {name}")
+        raise UsageError(f"stacks/{stack}: it has no box", hint=f"rent one: pulumi up -s {stack}")
     return box
 
 

@@ -10,8 +10,8 @@ from invoke.context import Context
 
 from playbooks.boxes import STACK_HELP, find_box
 from playbooks.command import command, print_json
-from playbooks.endpoint import Endpoint
-from playbooks.keys import client_key, key_file
+from playbooks.endpoint import trusted
+from playbooks.keys import key_file
 
 CLIENT = "env"
 ANSWER_TOKENS = 4096  # Claude Code asks for 32000 otherwise, which overflows a window of 32k
@@ -61,9 +61,12 @@ def direct_names(proxied_not: str) -> str:
 
 @command(help={**STACK_HELP, "json": "print JSON for programs"})
 def env(c: Context, stack: str | None = None, json: bool = False) -> None:
-    """Print the variables for other clients: eval "$(fab env)"."""
+    """Print the variables for other clients: eval "$(fab env)".
+
+    Example: eval "$(fab env --stack coder-30b)"
+    """
     box = find_box(stack)
-    endpoint = Endpoint(box.port, client_key(box.stack, CLIENT))
+    endpoint = trusted(box, CLIENT)
     values = variables(endpoint.base, box.served_name, endpoint.window(box.served_name), os.environ)
     file = key_file(box.stack, CLIENT).resolve()
     if json:

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -12,12 +13,14 @@ from invoke.exceptions import Exit
 from invoke.tasks import Task, task
 
 from stacks.errors import DayboxError
+from stacks.secrets import masked
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 INTERRUPTED = 128 + signal.SIGINT  # what a shell reports for Ctrl-C
 BROKEN_PIPE = 128 + signal.SIGPIPE
+FAULT = 1  # of ours, not foreseen
 
 
 def command(**options: Any) -> Callable[[Callable[..., None]], "Task[Callable[..., None]]"]:
@@ -35,18 +38,31 @@ def command(**options: Any) -> Callable[[Callable[..., None]], "Task[Callable[..
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Turn a DayboxError into `path: fact; way out` and its exit status; a traceback only with DAYBOX_DEBUG=1."""
+    """Turn a DayboxError into `path: fact; way out` and its exit status; a traceback only with DAYBOX_DEBUG=1.
+
+    Whatever is shown is shown without the secrets that were read, a fault of ours included.
+    """
     try:
         yield
     except DayboxError as error:
         if os.environ.get("DAYBOX_DEBUG") == "1":
-            raise
-        raise Exit(error.line(), code=error.exit_code) from error
+            print_traceback()
+        raise Exit(masked(error.line()), code=error.exit_code) from error
+    except Exit:
+        raise
     except KeyboardInterrupt:
         raise Exit("interrupted", code=INTERRUPTED) from None
     except BrokenPipeError:  # `fab models | head`: whoever read has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise Exit(code=BROKEN_PIPE) from None
+    except Exception:
+        print_traceback()
+        raise Exit(code=FAULT) from None
+
+
+def print_traceback() -> None:
+    """The traceback of the error that is handled now, without secrets, on stderr."""
+    print(masked(traceback.format_exc()), end="", file=sys.stderr)
 
 
 def print_json(value: object) -> None:
@@ -64,7 +80,7 @@ def console(*, stderr: bool = False) -> "Console":
 
 def print_line(out: "Console", text: str) -> None:
     """A line that is no markup, however long: it may hold what somebody else wrote."""
-    out.print(text, markup=False, soft_wrap=True)
+    out.print(masked(text), markup=False, soft_wrap=True)
 
 
 @contextmanager

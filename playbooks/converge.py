@@ -24,12 +24,24 @@ TARGET = "daybox.target"
 # Stages that read a file which does not bear their name.
 READERS = {
     "/opt/daybox/compose.yaml": ("vllm",),
+    "/opt/daybox/volume": ("volume",),
     "/opt/daybox/facts.json": ("image", "weights", "ready"),
 }
+START_WEBUI = "systemctl restart --no-block daybox-webui.service"
+# A target that does not want it any more means that the stack has no Open WebUI now. Its chats stay on the box.
+END_WEBUI = (
+    f"if [ -e {UNITS}daybox-webui.service ] && ! grep -qs daybox-webui {UNITS}{TARGET}; then"
+    " systemctl stop daybox-webui.service; docker rm --force open-webui >/dev/null || true;"
+    f" rm {UNITS}daybox-webui.service; fi"
+)
 # What is not a stage but must hear of a change. The seal is reloaded, never restarted: Docker would go down with it.
 ACTIVATE = {
     "/opt/daybox/seal.nft": "systemctl reload-or-restart daybox-seal.service",
     f"{UNITS}daybox-watchdog.timer": "systemctl restart daybox-watchdog.timer",
+    f"{UNITS}{TARGET}": END_WEBUI,
+    f"{UNITS}daybox-webui.service": START_WEBUI,
+    f"{PROGRAMS}webui": START_WEBUI,
+    "/opt/daybox/webui.yaml": START_WEBUI,
 }
 _STAGES = shlex.join(GRAPH_UNITS)
 # Each stage is a oneshot: starting the target runs all that is not running, and joins what runs.
@@ -99,7 +111,7 @@ def activate(changes: Changes, *, onbox: OnBox = BOX) -> str:
     The graph is started also while a part of it runs: what was stopped while it waited for that part has no job now.
     """
     steps = ["systemctl daemon-reload"] if any(path.startswith(UNITS) for path in changes.paths) else []
-    steps += [command for path, command in ACTIVATE.items() if path in changes.paths]
+    steps += dict.fromkeys(command for path, command in ACTIVATE.items() if path in changes.paths)
     if changes.stages:
         steps.append(f"systemctl stop {shlex.join(unit(name) for name in changes.stages)}")
     return "; ".join(

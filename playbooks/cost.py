@@ -12,12 +12,13 @@ from playbooks.bills import Asked, Bill, bill_of, foreign_bills, past_bills, unr
 from playbooks.command import busy, command, console, print_json
 from playbooks.cost_sums import BY, since, sums, totals
 from playbooks.standing import strays
-from stacks.account import Account, Instance, given_token
+from stacks.account import Account, Instance
 from stacks.errors import DayboxError, UsageError
 from stacks.ledger import Entry
 from stacks.lives import told
 from stacks.places import local_url, owner_file
 from stacks.price import Price, live_price
+from stacks.secrets import has_linode_token
 
 Place = tuple[str, str]  # a cloud, and its API's address; empty if it is not running
 
@@ -105,7 +106,7 @@ def places_to_ask(book: Book) -> list[Place]:
     found = dict.fromkeys(place_of(entry) for entry in book.entries)
     if local_url():
         found[LOCAL, local_url()] = None
-    if given_token() and not any(cloud == LINODE for cloud, _ in found):
+    if has_linode_token() and not any(cloud == LINODE for cloud, _ in found):
         found[LINODE, cloud_named(LINODE).api_url] = None
     return list(found)
 

@@ -1,12 +1,20 @@
-"""The laptop's end of the tunnel as a client sees it: is it up, what is served, does a completion come back."""
+"""The laptop's end of the tunnel as a client sees it: is it up, what is served, does a completion come back.
+
+Who answers at the port proves first that it is the box's own gateway; only then, and over that same connection, is it
+shown a key or asked anything.
+"""
 
 import http.client
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any
 
+from playbooks.gateway_checks import STATUS_PATH
+from playbooks.keys import client_key
+from playbooks.witness import Claim, Witness, new_nonce, witness_of
+from stacks.box import Box
 from stacks.errors import BoxError, ModelError
 
 LOOPBACK = "127.0.0.1"  # spoken to directly: no proxy variable has a say
@@ -38,10 +46,11 @@ class Served:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One gateway and the key to show it."""
+    """One gateway and the key to show it. witness: what it must prove before it is trusted with anything."""
 
     port: int
-    key: str = ""
+    key: str = field(default="", repr=False)
+    witness: Witness | None = None
 
     @property
     def base(self) -> str:
@@ -49,25 +58,32 @@ class Endpoint:
         return f"http://{LOOPBACK}:{self.port}/v1"
 
     def ask(self, path: str, body: object = None, *, seconds: float = QUICK_SECONDS) -> tuple[int, Any]:
-        """HTTP status and JSON of one request: POST if there is a body. Raises OSError if nobody answers."""
-        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=seconds)
-        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
+        """HTTP status and JSON of one request: POST if there is a body.
+
+        Raises OSError if nobody answers, BoxError if who answers is not the gateway that was meant: that one sees
+        neither key nor body.
+        """
+        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=QUICK_SECONDS)
         try:
-            text = None if body is None else json.dumps(body)
-            connection.request("POST" if text else "GET", path, text, headers)
-            reply = connection.getresponse()
-            return reply.status, json.loads(reply.read() or b"null")
+            connection.connect()
+            connection.auto_open = 0  # who proved itself is at the other end of this connection, and of no later one
+            if self.witness:
+                prove(connection, self.witness)
+            if connection.sock is None:
+                raise OSError("it hung up")
+            connection.sock.settimeout(seconds)
+            return asked(connection, path, body, self.key)
         except (http.client.HTTPException, ValueError) as error:
             raise OSError(f"no answer in JSON ({type(error).__name__})") from error
         finally:
             connection.close()
 
     def status(self) -> GatewayStatus | None:
-        """What the gateway says of its tunnel; None if no gateway answers at this port."""
+        """What the gateway says of its tunnel; None if no gateway answers at this port, or not the one meant."""
         try:
-            code, answer = self.ask("/daybox")
-            return GatewayStatus(**answer) if code == 200 else None
-        except (OSError, TypeError):
+            code, answer = self.ask(STATUS_PATH)
+            return status_in(answer) if code == 200 else None
+        except (OSError, BoxError):
             return None
 
     def served(self) -> list[Served]:
@@ -106,6 +122,53 @@ class Endpoint:
         if code == 200:
             return dict(answer)
         raise refused(path, code, answer)
+
+
+def trusted(box: Box, client: str) -> Endpoint:
+    """The gateway of this very box for one client, as "aider"; whatever it is asked, it proves itself first."""
+    return Endpoint(box.port, client_key(box.stack, client), witness_of(box))
+
+
+def asked(connection: http.client.HTTPConnection, path: str, body: object = None, key: str = "") -> tuple[int, Any]:
+    """HTTP status and JSON of one request over this connection."""
+    headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
+    text = None if body is None else json.dumps(body)
+    connection.request("POST" if text else "GET", path, text, headers)
+    reply = connection.getresponse()
+    return reply.status, json.loads(reply.read() or b"null")
+
+
+def status_in(answer: object) -> GatewayStatus | None:
+    """The gateway's status in its answer; None if it is none."""
+    names = {field.name for field in fields(GatewayStatus)}
+    if not isinstance(answer, dict) or not names <= set(answer):
+        return None
+    return GatewayStatus(**{name: answer[name] for name in names})
+
+
+def prove(connection: http.client.HTTPConnection, witness: Witness) -> None:
+    """Have who is at the other end prove whose gateway it is. Raises BoxError if it cannot, OSError if it is silent."""
+    nonce = new_nonce()
+    try:
+        code, answer = asked(connection, f"{STATUS_PATH}?nonce={nonce}")
+    except (http.client.HTTPException, ValueError):
+        code, answer = 0, None  # whatever that is, it is no gateway
+    if code != 200 or not isinstance(answer, dict) or not witness.accepts(nonce, answer.get("proof")):
+        raise not_proved(witness.claim, answer)
+
+
+def not_proved(claim: Claim, answer: object) -> BoxError:
+    """What it means that who answers proved nothing, by its own words."""
+    said = status_in(answer)
+    wanted = f"daybox/tunnel: port {claim.port} is to be the gateway of {claim.stack}'s box {claim.instance_id}"
+    if said is None:
+        find = f"find it with `ss -ltnp 'sport = :{claim.port}'` and end it, or set daybox:port to another"
+        return BoxError(f"{wanted}, and another program answers there; it was sent nothing", hint=find)
+    if (said.stack, said.lease, said.instance_id) == (claim.stack, claim.lease, claim.instance_id):
+        fact = f"{wanted}; what answers there says so and cannot prove it: it may be of an older checkout"
+    else:
+        fact = f"{wanted}; what answers there says it is that of {said.stack}'s box {said.instance_id}"
+    return BoxError(fact, hint=f"open it anew: fab tunnel.close --stack {claim.stack}, then fab tunnel")
 
 
 def refused(path: str, code: int, answer: Any) -> BoxError | ModelError:

@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,9 +21,20 @@ from aiohttp import web
 from playbooks.gateway_app import Gateway, save_now_and_then
 from playbooks.keys import KEYS_FILE, KeyFile
 from playbooks.port import hold_port
-from playbooks.tunnel_files import WORD_FILE, Orders, box_key_file, read_orders, take_lock, tunnel_dir
+from playbooks.tunnel_doubt import Doubt, probe_words
+from playbooks.tunnel_files import (
+    WEBUI_SOCKET,
+    WORD_FILE,
+    Orders,
+    box_key_file,
+    read_orders,
+    take_lock,
+    tunnel_dir,
+)
 from playbooks.tunnel_ssh import Tunnel, leave_words, ssh_words
 from playbooks.usage import USAGE_FILE, UsageFile
+from playbooks.webui_gate import Gate
+from playbooks.witness import witness_in
 from playbooks.words_ssh import Follower
 from stacks.account import Account
 from stacks.places import write_private
@@ -48,7 +60,9 @@ def deletion_check(orders: Orders, token: str) -> Callable[[], bool] | None:
 async def serve(orders: Orders, folder: Path, token: str) -> None:
     """Hold the port until a signal comes, and keep the tunnel until the box is deleted."""
     listeners = hold_port(orders.port)
-    tunnel = Tunnel(ssh_words(orders), folder, deletion_check(orders, token))
+    pages = hold_port(orders.webui_port) if orders.webui_port else []
+    doubt = Doubt(orders.address, probe_words(orders)) if orders.address else None
+    tunnel = Tunnel(ssh_words(orders), folder, deletion_check(orders, token), doubt)
     usage = UsageFile(folder / USAGE_FILE)
     key_file = box_key_file(orders.stack)
     gateway = Gateway(
@@ -58,12 +72,10 @@ async def serve(orders: Orders, folder: Path, token: str) -> None:
         keys=KeyFile(folder / KEYS_FILE),
         usage=usage,
         box_key=lambda: key_file.read_text().strip(),
+        witness=witness_in(orders),
     )
-    # handler_cancellation: a client that goes away takes its request with it, and the box stops working for nobody.
-    runner = web.AppRunner(gateway.app(), handler_cancellation=True, access_log=None, shutdown_timeout=FAREWELL_SECONDS)
-    await runner.setup()
-    for listener in listeners:
-        await web.SockSite(runner, listener).start()
+    gate = Gate(orders.webui_port, tunnel.state, str(folder / WEBUI_SOCKET))
+    runners = [await listen(gateway.app(), listeners), await listen(gate.app(), pages)]
     beside = [asyncio.create_task(work) for work in (save_now_and_then(usage), Follower(orders, tunnel).keep())]
     try:
         await keep_until_told(tunnel, folder)
@@ -71,8 +83,19 @@ async def serve(orders: Orders, folder: Path, token: str) -> None:
         for task in beside:
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)
-        await runner.cleanup()
+        for runner in runners:
+            await runner.cleanup()
         usage.save()
+
+
+async def listen(app: web.Application, listeners: list[socket.socket]) -> web.AppRunner:
+    """Answer on these; who is returned ends it."""
+    # handler_cancellation: a client that goes away takes its request with it, and the box stops working for nobody.
+    runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=FAREWELL_SECONDS)
+    await runner.setup()
+    for listener in listeners:
+        await web.SockSite(runner, listener).start()
+    return runner
 
 
 async def keep_until_told(tunnel: Tunnel, folder: Path) -> None:

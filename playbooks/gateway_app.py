@@ -26,6 +26,7 @@ from playbooks.moments import iso
 from playbooks.tunnel_files import Orders
 from playbooks.tunnel_ssh import State
 from playbooks.usage import Meter, UsageFile, Used
+from playbooks.witness import Witness
 
 WRONG_BOX_KEY = Refusal(503, "box_key", "daybox/box: it does not accept the key we read from it; fab tunnel")
 RETRY_SECONDS = "2"  # a killed ssh is back by then
@@ -48,12 +49,14 @@ class Gateway:
         keys: KeyFile,
         usage: UsageFile,
         box_key: Callable[[], str],
+        witness: Witness | None = None,
     ) -> None:
         self.orders = orders
         self.state = state
         self.keys = keys
         self.usage = usage
         self.box_key = box_key
+        self.witness = witness
         self._socket = socket
         self._session: ClientSession | None = None
 
@@ -72,7 +75,7 @@ class Gateway:
         if refused:
             return refuse(refused)
         if path == STATUS_PATH:
-            return web.json_response(self.status())
+            return web.json_response(self.status(request.query.get("nonce", "")))
         client = self.keys.client_of(presented_key(request.headers))
         if client is None:
             return refuse(Refusal(401, "wrong_key", "this key is not one of this gateway's; get one with `fab env`"))
@@ -80,9 +83,11 @@ class Gateway:
             return web.json_response(asdict(self.usage.by_client.get(client, Used())))
         return await self._count(request, client)
 
-    def status(self) -> dict[str, object]:
-        """What anybody on this laptop may know."""
+    def status(self, nonce: str = "") -> dict[str, object]:
+        """What anybody on this laptop may know; who gives a nonce can tell that it is no other gateway's answer."""
+        proof = self.witness.proof(nonce) if self.witness else ""
         return {
+            **({"proof": proof} if proof else {}),
             "stack": self.orders.stack,
             "lease": self.orders.lease,
             "instance_id": self.orders.instance_id,
@@ -136,6 +141,8 @@ class Gateway:
     def _down(self) -> web.Response:
         for_good = self.state.ended or self.state.last_words
         comeback = "`fab tunnel.close`" if for_good else "it comes back by itself: `fab tunnel.status`"
+        if "timed out" in self.state.word and not for_good:
+            comeback = "it comes back by itself, or if your address has changed by `fab allow`"
         message = f"daybox/tunnel: down since {iso(self.state.since)}: {self.state.told}; {comeback}"
         return refuse(Refusal(503, "tunnel_down", message))
 

@@ -8,15 +8,19 @@ from pathlib import Path
 from playbooks.boxes import ROOT
 from playbooks.desktop import session
 from playbooks.endpoint import Endpoint
+from playbooks.progress import say
 from playbooks.tunnel_files import LOG_FILE, Orders, box_key_file, living_pid
 from playbooks.tunnel_ssh import WRONG_KEY_WORD
+from playbooks.witness import witness_in
 from stacks.account import deploy_token
 from stacks.box import Box
 from stacks.catalog import CLOUDS
 from stacks.errors import BoxError, ConfigError, NotReadyError
 from stacks.places import CACHE_VARIABLE, STATE_VARIABLE, cache_dir, state_dir, write_private
+from stacks.secrets import has_linode_token
 from stacks.ssh import PIN_HINT, Target, environment, run
 from stacks.values import named
+from stacks.webui import webui_port
 
 BOX_PORT = 8000  # where the box publishes vLLM, on its loopback only
 OPEN_SECONDS = 40.0  # a box that reboots meanwhile is back by then
@@ -54,6 +58,8 @@ def orders_for(box: Box, target: Target) -> Orders:
         ssh_config=str(target.config_file.resolve()),
         host_key=box.host_key,
         api_url=box.api_url,
+        address=box.address,
+        webui_port=webui_port(box.port) if box.webui else 0,
     )
 
 
@@ -84,18 +90,23 @@ def wait_until_it_answers(process: "subprocess.Popen[bytes]", box: Box, orders: 
     process.stdin.write(f"{cloud_token(box)}\n".encode())
     process.stdin.close()
     deadline = time.monotonic() + OPEN_SECONDS
-    while living_pid(folder) is None or Endpoint(orders.port).status() is None:
+    while living_pid(folder) is None or gateway_of(orders).status() is None:
         ended = process.poll() is not None and living_pid(folder) is None  # another one may have been first
         if ended or time.monotonic() > deadline:
             raise BoxError(f"daybox/tunnel: the gateway ended: {last_line(folder)}", hint=f"see {folder / LOG_FILE}")
         time.sleep(LOOK_SECONDS)
 
 
+def gateway_of(orders: Orders) -> Endpoint:
+    """The gateway that has these orders; another one at its port is none."""
+    return Endpoint(orders.port, witness=witness_in(orders))
+
+
 def wait_until_up(orders: Orders, folder: Path) -> None:
     """Wait for ssh. Raises BoxError if it gave up, NotReadyError if it takes too long."""
     deadline = time.monotonic() + OPEN_SECONDS
     while True:
-        found = Endpoint(orders.port).status()
+        found = gateway_of(orders).status()
         if found and found.up:
             return
         word = found.word if found else last_line(folder)
@@ -119,7 +130,9 @@ def cloud_token(box: Box) -> str:
     """The token with which the gateway may ask whether the box was deleted; empty if there is none to be had."""
     try:
         return deploy_token(named(CLOUDS, box.cloud).token)
-    except ConfigError:
+    except ConfigError as error:
+        if has_linode_token():
+            say(f"the gateway will not see it if the box is deleted: {error.line()}")
         return ""
 
 

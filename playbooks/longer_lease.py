@@ -9,7 +9,8 @@ from playbooks.accounts import account_at
 from playbooks.boxes import PREFIX, box_of, find_settings
 from playbooks.moments import shown
 from playbooks.progress import say
-from playbooks.questions import on_terminal
+from playbooks.questions import agrees, on_terminal
+from playbooks.report import WatchdogReport
 from playbooks.stack_config import config_set, pulumi_up
 from playbooks.watchdog import ask, status
 from playbooks.words import clean
@@ -100,23 +101,22 @@ def check_agreed(box: Box, moment: datetime, *, can_ask: bool) -> None:
     question = f"{box.stack}: lease until {shown(moment)}, not {shown(hard_end(box))}; {whole_price(box, moment)}"
     if not can_ask or not on_terminal():
         raise UsageError(f"fab extend: {question}", hint="nobody is here to be asked: say --yes")
-    try:
-        answer = input(f"{question}\n`pulumi up` makes it so. Go on? [y/N] ")
-    except EOFError:
-        answer = ""
-    if answer.strip().lower() not in ("y", "yes"):
+    if not agrees(f"{question}\n`pulumi up` makes it so. Go on?"):
         raise UsageError("fab extend: nothing is changed", hint="say y, or --yes")
 
 
-def check_there(box: Box, target: Target) -> None:
-    """Raises BoxError unless the account lists the box, and the box answers and does not end while `up` runs."""
+def check_there(box: Box, target: Target, found: WatchdogReport | None = None) -> None:
+    """Raises BoxError unless the account lists the box, and the box answers and does not end while `up` runs.
+
+    found: what its watchdog said a moment ago; None: it is asked.
+    """
     account = account_at(box.api_url, box.cloud)
     if box.instance_id not in {row.id for row in account.instances()}:
         raise BoxError(
             f"box/{target.alias}: the account does not list it: `pulumi up` would rent another",
             hint=f"see `fab status --stack {box.stack}`; nothing is changed",
         )
-    found = ask(box, target, status())
+    found = found or ask(box, target, status())
     left = math.inf if found.dies_at is None else found.dies_at - account.profile().now.timestamp()
     if left < NEAR_SECONDS:
         way_out = f"let it end; then `pulumi up -s {box.stack}` rents anew"

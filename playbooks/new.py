@@ -1,6 +1,5 @@
 """`fab new`: from what you want to do to a stack's file, every question also a flag."""
 
-import os
 import shlex
 import subprocess
 from collections.abc import Mapping
@@ -26,6 +25,7 @@ from playbooks.wizard import (
 )
 from stacks import stack_file
 from stacks.errors import ConfigError, UsageError, all_of
+from stacks.secrets import has_linode_token
 from stacks.values import Secret, positive_whole
 
 USUAL_NAME = "my-coder"
@@ -169,7 +169,7 @@ def finish(stack: str, settings: Mapping[str, str | None], *, preview: bool) -> 
     next_word = f"pulumi up -s {stack}"
     if not settings["sshFrom"]:
         next_word = f"pulumi config set -s {stack} daybox:sshFrom YOUR.PUBLIC.IP.ADDRESS/32, then {next_word}"
-    elif preview and settings["cloud"] == DEFAULT_CLOUD and not os.environ.get("LINODE_TOKEN"):
+    elif preview and settings["cloud"] == DEFAULT_CLOUD and not has_linode_token():
         say("no preview: LINODE_TOKEN is not set")
     elif preview:
         show_preview(stack)

@@ -3,6 +3,7 @@
 import errno
 import socket
 
+from playbooks.tunnel_files import known_tunnels, living_pid, read_orders, tunnel_dir
 from stacks.errors import UsageError
 
 
@@ -34,9 +35,29 @@ def check_port(stack: str, port: int) -> None:
     try:
         listeners = hold_port(port)
     except OSError:
-        raise UsageError(
-            f"stacks/{stack}/port: {port} on this laptop is taken by another program",
-            hint=f"find it with `ss -ltnp 'sport = :{port}'` and end it, or set daybox:port to another and `pulumi up`",
-        ) from None
+        raise taken(stack, port) from None
     for listener in listeners:
         listener.close()
+
+
+def taken(stack: str, port: int) -> UsageError:
+    """Who holds the port, and the way out."""
+    another = "or set daybox:port to another and `pulumi up`"
+    if holder := holder_of(port):
+        return UsageError(
+            f"stacks/{stack}/port: {port} on this laptop is held by the gateway of stack {holder}",
+            hint=f"fab tunnel.close --stack {holder}, {another}",
+        )
+    return UsageError(
+        f"stacks/{stack}/port: {port} on this laptop is taken by another program",
+        hint=f"find it with `ss -ltnp 'sport = :{port}'` and end it, {another}",
+    )
+
+
+def holder_of(port: int) -> str:
+    """The stack of ours whose gateway lives and was told to hold this port; empty if none."""
+    for stack in known_tunnels():
+        orders = read_orders(stack)
+        if orders and port in (orders.port, orders.webui_port) and living_pid(tunnel_dir(stack)):
+            return stack
+    return ""

@@ -58,3 +58,12 @@ def given(name: str, text: str, check: Callable[[str], object]) -> str:
 def on_terminal() -> bool:
     """Whether there is somebody to ask."""
     return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def agrees(question: str) -> bool:
+    """Whether somebody at the terminal says yes; nothing said is a no."""
+    try:
+        answer = input(f"{question} [y/N] ")
+    except EOFError:
+        answer = ""
+    return answer.strip().lower() in ("y", "yes")

@@ -152,5 +152,5 @@ def closed_to_us(error: BoxError, seconds: float) -> BoxError:
     """A box that the account has but nobody reaches: most often this laptop's address is not the one it was."""
     return BoxError(
         f"{error.fact}, for {seconds:.0f} s: port 22 is closed to us, or the box is gone",
-        hint="`fab status` says whether it is there; has your address changed? set daybox:sshFrom, then pulumi up",
+        hint="`fab status` says whether it is there; if your address has changed: fab allow",
     )

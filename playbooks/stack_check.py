@@ -66,12 +66,13 @@ def login_key(reading: "Reading", _market: "Market") -> None:
 
 def token(reading: "Reading", _market: "Market") -> None:
     """Whether the token is accepted and has the scopes that `up` needs, as the API itself says."""
-    from stacks.lot import may_mint
+    from stacks.lot import may_keep, may_mint
 
     values = reading.values
     if values.get("cloud") and values.get("api_url"):
         profile = Account(values["api_url"], deploy_token(values["cloud"].token)).profile()
         may_mint(bool(values.get("self_destruct")), values.get("box_token", ""), profile.scopes)
+        may_keep(bool(values.get("volume")), profile.scopes)
 
 
 def offer(reading: "Reading", market: "Market") -> "Iterator[DayboxError]":

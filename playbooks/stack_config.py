@@ -1,12 +1,15 @@
 """A stack's config changed and, whatever goes wrong, put back; and `pulumi up`, which makes it true."""
 
+import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from playbooks.boxes import PREFIX, ROOT
 from stacks.errors import ConfigError
+from stacks.secrets import for_child
 
 CONFIG_SECONDS = 60
 
@@ -55,15 +58,39 @@ def pulumi_config(words: Sequence[str]) -> None:
         raise ConfigError(f"pulumi config {words[0]}: {said}", hint="source scripts/env, then try again")
 
 
-def pulumi_up(stack: str, *, show: bool) -> int:
+def pulumi_up(stack: str, *, show: bool, only: Sequence[str] = ()) -> int:
     """`pulumi up`, shown as it goes on stdout, or with show=False on stderr; its exit status.
 
+    only: patterns of the resources that it may touch; empty for all.
     Ctrl-C reaches it, too, and it is waited for: killed it would leave its lock behind, and what it does half done.
     """
-    words = ["pulumi", "-C", str(ROOT), "up", "-s", stack, "--yes", "--skip-preview"]
-    with subprocess.Popen(words, stdout=None if show else sys.stderr) as process:
-        while True:
-            try:
-                return process.wait()
-            except KeyboardInterrupt:
-                continue
+    words = [*up_words(stack), *(word for pattern in only for word in ("--target", pattern))]
+    with subprocess.Popen(words, stdout=None if show else sys.stderr, env=for_child(os.environ)) as process:
+        return waited_for(process)
+
+
+def pulumi_up_quietly(stack: str) -> int:
+    """`pulumi up` of which nothing is shown, on stderr what it said if it fails; its exit status."""
+    with tempfile.TemporaryFile() as said:
+        with subprocess.Popen(
+            up_words(stack), stdout=said, stderr=subprocess.STDOUT, env=for_child(os.environ)
+        ) as process:
+            status = waited_for(process)
+        said.seek(0)
+        if status:
+            print(said.read().decode(errors="replace"), file=sys.stderr, flush=True)
+        return status
+
+
+def up_words(stack: str) -> list[str]:
+    """Arguments of `pulumi up`."""
+    return ["pulumi", "-C", str(ROOT), "up", "-s", stack, "--yes", "--skip-preview"]
+
+
+def waited_for(process: "subprocess.Popen[bytes]") -> int:
+    """The exit status of a program that is never left alone, however often Ctrl-C is typed."""
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue

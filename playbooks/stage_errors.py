@@ -4,26 +4,43 @@ import shlex
 import subprocess
 
 from playbooks.progress import say
-from stacks.errors import BoxError
+from playbooks.start_logs import start_cause
+from stacks.errors import BoxError, DayboxError, ModelError
 from stacks.ssh import Target, run
 from stacks.stages import GRAPH_UNITS, unit
 
 WAITED_FOR = (*GRAPH_UNITS, unit("seal"))  # not the watchdog: its next look comes in 20 s
 LOG_LINES = 15
+OF_VLLM = ("vllm", "ready")
 WORD_LENGTH = 300  # characters; the log stands above it
 
 
 def raise_if_given_up(target: Target) -> None:
-    """Raises BoxError if systemd failed a stage that could not write an event itself, as on a full disk."""
+    """Raises what `stage_error` gives if systemd failed a stage that could write no event itself, as on a full disk."""
     done = run(target, f"systemctl list-units --failed --plain --no-legend {shlex.join(WAITED_FOR)}")
     for line in done.stdout.splitlines():
         name = line.split()[0].removeprefix("daybox-").removesuffix(".service")
         raise stage_error(target, name, "systemd gave it up")
 
 
-def stage_error(target: Target, stage: str, word: str) -> BoxError:
+class CausedError(ModelError):
+    """A stage failed because vLLM did, and its log names the cause: `fab doctor --fix` may know a cure.
+
+    cure: what the log's cause asks for, for whoever cannot use `fab doctor` any more.
+    """
+
+    def __init__(self, fact: str, *, hint: str, cure: str = "") -> None:
+        super().__init__(fact, hint=hint)
+        self.cure = cure or hint
+
+
+def stage_error(target: Target, stage: str, word: str) -> DayboxError:
     """The error for a stage that failed; the last lines of its log are shown first."""
     say(last_lines(target, stage))
+    if stage in OF_VLLM and (found := start_cause(target, word)):
+        fact = f"box/vllm: {found.cause}: {shortened(found.evidence)}"
+        hint = f"{found.cure}; or `fab doctor --fix`, which cures what it safely can"
+        return CausedError(fact, hint=hint, cure=found.cure)
     return BoxError(
         f"box/{stage}: {shortened(word) or 'failed without a word'}",
         hint="the whole log: fab logs --of bootstrap; go on, once mended: fab bootstrap",
@@ -38,7 +55,7 @@ def shortened(word: str, limit: int = WORD_LENGTH) -> str:
 def last_lines(target: Target, stage: str) -> str:
     """The end of the stage's log, or why it could not be read."""
     logs = f"journalctl -u {unit(stage)} -n {LOG_LINES} -o cat --no-pager"
-    if stage in ("vllm", "ready"):  # what the container says, says more than what starts it
+    if stage in OF_VLLM:  # what the container says, says more than what starts it
         logs += f"; docker logs --tail {LOG_LINES} vllm 2>&1"
     try:
         return run(target, logs).stdout.rstrip()

@@ -92,7 +92,9 @@ def fold(
     for stage in stages:  # in the table no stage stands before what it waits for
         if touched.intersection(stage.after):
             touched.add(stage.name)  # its turn will come: what it once was holds no longer
-        rows.append(_row(stage.name, run, boot) if stage.name in touched else _carried(stage.name, earlier, boot))
+        row = _row(stage.name, run, boot) if stage.name in touched else _carried(stage.name, earlier, boot)
+        if not (stage.optional and row.state == "waiting"):  # else it may never come
+            rows.append(row)
     return [replace(row, word=(words or {}).get(row.stage, "")) if row.state == "running" else row for row in rows]
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from playbooks.accounts import Book, cloud_named
-from playbooks.box_standing import Listing, box_standing, listing, with_entry
+from playbooks.box_standing import Listing, Reports, asked, box_standing, listing, with_entry
 from playbooks.boxes import all_stacks, box_of, find_settings, raw_settings
 from playbooks.held import held_here
 from playbooks.standing import Standing, listed_only, merged, strays
@@ -42,10 +42,11 @@ class Known:
         return self.api_url, self.token
 
 
-def standings(stack: str | None) -> list[Standing]:
+def standings(stack: str | None, report_of: Reports = asked) -> list[Standing]:
     """How every stack stands, or `stack` alone. Raises UsageError if neither Pulumi nor an account knows it.
 
-    A lease whose entry cannot be read is a row of its own: nobody knows which stack it is of.
+    report_of: gives what a box says of itself, where somebody listens to it already. A lease whose entry cannot be read
+    is a row of its own: nobody knows which stack it is of.
     """
     faults = list[str]()
     book = Book.read(faults)
@@ -54,7 +55,7 @@ def standings(stack: str | None) -> list[Standing]:
         stacks += begun_elsewhere(book, [one.stack for one in stacks])
         keys = list(dict.fromkeys(one.account for one in stacks if one.api_url and one.token))
         listings = dict(zip(keys, pool.map(listing, keys), strict=True))
-        own = pool.map(lambda one: standing(one, listings.get(one.account)), stacks)
+        own = pool.map(lambda one: standing(one, listings.get(one.account), report_of), stacks)
         found = merged(own, [row for one in listings.values() for row in unknown_to(stacks, one)])
     if stack and stack not in {one.stack for one in found}:
         names = ", ".join(dict.fromkeys(one.stack for one in found))
@@ -112,11 +113,11 @@ def account_meant(stack: str) -> tuple[str, str]:
         return "", ""
 
 
-def standing(one: Known, found: Listing | None) -> Standing:
+def standing(one: Known, found: Listing | None, report_of: Reports = asked) -> Standing:
     """How the stack stands. found: its account's list, None if its account is not known."""
     why = one.why or (found.why if found else "")
     if one.box:
-        return box_standing(one.box, found, why)
+        return box_standing(one.box, found, why, report_of)
     if why and (one.begun or (found and found.why)):
         return Standing(one.stack, "unknown", word=why)
     left = f"{one.resources} resources are left of it: pulumi destroy -s {one.stack}" if one.resources else ""

@@ -7,6 +7,7 @@ from typing import Any
 
 from invoke.context import Context
 
+from playbooks.box_standing import Reports, asked
 from playbooks.boxes import STACK_HELP
 from playbooks.command import command, console, print_json
 from playbooks.standing import Standing
@@ -16,8 +17,8 @@ from stacks.errors import UsageError
 EVERY_SECONDS = 5
 HELP = STACK_HELP | {
     "json": "print JSON for programs",
-    "watch": "show it again and again, until Ctrl-C",
-    "every": "with --watch: seconds between two looks",
+    "watch": "a live screen, with GPU, tokens/s and cache of each box that is up, until Ctrl-C",
+    "every": "with --watch: seconds between two questions to the accounts",
 }
 
 
@@ -42,15 +43,17 @@ class SweepLine:
 def status(
     _c: Context, stack: str | None = None, json: bool = False, watch: bool = False, every: int = EVERY_SECONDS
 ) -> None:
-    """Show every box: its state, its cost, its end.
+    """Show every box: its state, its cost, its end; with --watch, live.
 
-    Example: fab status --watch
+    Example: fab status --watch --stack coder-30b
     """
     if watch:
         check_watchable(json, every)
+        from playbooks.pulse_feed import Feeds
         from playbooks.status_watch import watched
 
-        watched(lambda: look(stack), every)
+        feeds = Feeds(every)
+        watched(lambda: look(stack, feeds.report_of), every, feeds)
         return
     if json:
         now = datetime.now(UTC)
@@ -69,9 +72,9 @@ def check_watchable(json: bool, every: int) -> None:
         raise UsageError(f"fab status: --every {every} is no pause", hint="say --every 1 or more, in seconds")
 
 
-def look(stack: str | None) -> Seen:
+def look(stack: str | None, report_of: Reports = asked) -> Seen:
     """How all is now, or `stack` alone. Raises DayboxError as `standings` does."""
-    found, now = standings(stack), datetime.now(UTC)
+    found, now = standings(stack, report_of), datetime.now(UTC)
     return Seen(now, [standing.row(now) for standing in found], sweep_lines(found, now))
 
 

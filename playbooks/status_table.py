@@ -1,6 +1,6 @@
 """`fab status` for people: one line a box, and below it what figures cannot say. It fits 80 columns."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -135,12 +135,14 @@ def table(seen: "Seen", width: int) -> "Table":
     return grid
 
 
-def lines(seen: "Seen") -> Iterator["Text"]:
-    """What stands below the table, each on a line of its own."""
+def lines(seen: "Seen", told: Collection[int] = ()) -> Iterator["Text"]:
+    """What stands below the table, each on a line of its own. told: ids of the boxes that a panel tells of."""
     from rich.text import Text
 
     for row in seen.rows:
-        if row["state"] in ("up", "unknown") and row["box"] and (text := details(row, seen.at)):
+        if row["box"] and row["box"]["id"] in told:
+            pass
+        elif row["state"] in ("up", "unknown") and row["box"] and (text := details(row, seen.at)):
             yield Text(f"{row['stack']}: {text}")
         if row["word"]:
             yield Text(f"{row['stack']}: {row['word']}", style=LOUD if row["armed"] is False else "")

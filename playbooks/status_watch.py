@@ -1,19 +1,22 @@
-"""`fab status --watch`: the table on a screen of its own, asked for again and again, until Ctrl-C."""
+"""`fab status --watch`: the table and a panel of each box that is up, on a screen of its own, until Ctrl-C."""
 
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from playbooks import status_table
+from playbooks import live_screen, status_table
 from playbooks.command import console
+from playbooks.pulse import Pulse
+from playbooks.pulse_feed import Feeds
 from stacks.errors import DayboxError
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.text import Text
 
     from playbooks.status import Seen
 
@@ -21,10 +24,13 @@ FRAMES_PER_SECOND = 2  # Ctrl-C is heard between two
 
 
 class Screen:
-    """What was seen last, and what is wrong since. It looks in a thread of its own: a slow answer holds nothing up."""
+    """What was seen last, and what is wrong since. It looks in a thread of its own: a slow answer holds nothing up.
 
-    def __init__(self, look: Callable[[], "Seen"], every: float, out: "Console") -> None:
-        self._look, self._every, self._out = look, every, out
+    Boxes are listened to beside that, see Feeds: what changes by the second waits for no account.
+    """
+
+    def __init__(self, look: Callable[[], "Seen"], every: float, feeds: Feeds, out: "Console") -> None:
+        self._look, self._every, self._feeds, self._out = look, every, feeds, out
         self._seen: Seen | None = None
         self._trouble = ""
         self._thread: Thread | None = None
@@ -44,6 +50,7 @@ class Screen:
     def _look_once(self) -> None:
         try:
             self._seen, self._trouble = self._look(), ""
+            self._feeds.keep([row["box"]["id"] for row in self._seen.rows if row["box"] and row["state"] != "gone"])
         except DayboxError as error:  # it may pass; what was seen before stays, with its time
             self._trouble = error.line()
         except Exception as error:  # a thread's traceback would tear the screen
@@ -60,8 +67,10 @@ class Screen:
             return Group(Text("asking Pulumi, the accounts and the boxes …"), *trouble)
         if not seen.rows:
             return Group(self._head(seen), Text("no stack yet: source scripts/env"), *trouble)
-        below = [line for text in status_table.lines(seen) for line in (Text(), text)]
-        return Group(self._head(seen), Text(), status_table.table(seen, self._out.width), *below, *trouble)
+        pulses = self._feeds.pulses()
+        below = [line for text in status_table.lines(seen, pulses) for line in (Text(), text)]
+        table = status_table.table(seen, self._out.width)
+        return Group(self._head(seen), Text(), table, *panels(seen, pulses), *below, *trouble)
 
     def _head(self, seen: "Seen") -> "RenderableType":
         from rich.text import Text
@@ -71,19 +80,33 @@ class Screen:
         return Text(f"as of {seen.at.astimezone():%H:%M:%S}{age}; every {self._every:g} s; Ctrl-C ends", style="dim")
 
 
-def watched(look: Callable[[], "Seen"], every: float) -> None:
+def panels(seen: "Seen", pulses: Mapping[int, Pulse]) -> Iterator["Text"]:
+    """The panels of all boxes that are listened to, each below an empty line. No line is ever broken."""
+    from rich.text import Text
+
+    for row in seen.rows:
+        if row["box"] and (pulse := pulses.get(row["box"]["id"])):
+            yield Text()
+            for line in live_screen.panel(row, pulse, seen.at, live_screen.cards_of(row["box"]["plan"])):
+                yield Text(line.text, style=line.style, no_wrap=True, overflow="ellipsis")
+
+
+def watched(look: Callable[[], "Seen"], every: float, feeds: Feeds) -> None:
     """Show what `look` sees every so many seconds; returns at Ctrl-C, and leaves the terminal as it was."""
     from rich.live import Live
 
     out = console()
-    screen = Screen(look, every, out)
+    screen = Screen(look, every, feeds, out)
     try:
         with Live(screen, console=out, screen=True, refresh_per_second=FRAMES_PER_SECOND):
             while True:
                 screen.look()
                 time.sleep(1 / FRAMES_PER_SECOND)
     except KeyboardInterrupt:
-        leave(screen)
+        pass
+    finally:
+        feeds.end()
+    leave(screen)
 
 
 def leave(screen: Screen) -> None:

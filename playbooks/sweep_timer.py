@@ -15,10 +15,10 @@ from playbooks.mechanisms import Timer
 from playbooks.sweep_folder import NAMES, Before, folder, restored
 from playbooks.timers import put, put_again, settle, take_away, timers
 from stacks import sweeps
-from stacks.account import TOKEN_FILE_VARIABLE
 from stacks.errors import CloudError, ConfigError
 from stacks.keys import owner_id
 from stacks.places import STATE_VARIABLE, state_dir, write_private
+from stacks.secrets import TOKEN_FILE_VARIABLE, Found, linode_token
 from templates import render
 
 PROOF_SECONDS = 300.0  # cron waits for the full minute, and the first sweep may find something to end
@@ -50,7 +50,8 @@ def program_text(environment: Mapping[str, str], state: Path) -> str:
 
 def install() -> None:
     """Sweep by itself from now on. Raises DayboxError, with all as it was before, unless that was seen to work."""
-    urls, owner, token = urls_to_look_into(), owner_id(), os.environ.get("LINODE_TOKEN", "")
+    urls, owner, given = urls_to_look_into(), owner_id(), linode_token()
+    token = given.value
     program = folder() / "run"
     found = timers(program)
     if not found:
@@ -62,7 +63,7 @@ def install() -> None:
         sweep_token.checked(sweep_token.paying_account(token))
     before = Before.read(found)
     try:
-        word = kept_token(token, owner)
+        word = kept_token(given, owner)
         write_private(program, program_text(os.environ, state_dir().resolve())).chmod(0o700)
         take_away(found)
         (folder() / "ended").unlink(missing_ok=True)
@@ -92,10 +93,10 @@ def urls_to_look_into() -> list[str]:
     return [account.api_url for account in accounts]
 
 
-def kept_token(token: str, owner: str) -> str:
-    """Give the timer its token; returns what to say of it. token: LINODE_TOKEN, which may be empty."""
-    if token:
-        return sweep_token.keep(sweep_token.paying_account(token), token, owner)
+def kept_token(given: Found, owner: str) -> str:
+    """Give the timer its token; returns what to say of it. given: yours, which may be empty."""
+    if given.value:
+        return sweep_token.keep(sweep_token.paying_account(given.value), given, owner)
     if sweep_token.token_file().is_file():
         return "it keeps the token it had: LINODE_TOKEN is not set"
     return "it has no token, so it sweeps the local cloud alone; export LINODE_TOKEN and install it again for Linode"
@@ -151,7 +152,8 @@ def remove() -> None:
         print("sweep: no timer is installed")
         return
     owner, known = owner_id(), folder().is_dir()
-    faults = taken_back(found, os.environ.get("LINODE_TOKEN", ""), owner)
+    token = linode_token().value if sweep_token.minted() else ""  # nobody is asked for one that is not needed
+    faults = taken_back(found, token, owner)
     if faults:
         raise CloudError(f"fab sweep --remove-timer: {'; '.join(faults)}", hint="the timer itself is taken away")
     lost = f"; its folder was gone: revoke {sweep_token.label(owner)} in the Cloud Manager, if it is there"

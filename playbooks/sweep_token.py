@@ -8,9 +8,10 @@ from typing import Any
 
 from playbooks.accounts import LINODE, cloud_named
 from stacks.account import NEEDED_SCOPES, TOKEN_SCOPE, Account, Profile
-from stacks.errors import CloudError
+from stacks.errors import CloudError, ConfigError
 from stacks.lease import ISO_TIME
 from stacks.places import state_dir, write_private
+from stacks.secrets import Found
 
 TOKENS = "/profile/tokens"
 LIFE = timedelta(days=365)  # nobody sits at a timer to renew it; when it ends, `pulumi up` says that no sweep is good
@@ -51,11 +52,11 @@ def checked(account: Account) -> Profile:
     return profile
 
 
-def keep(account: Account, token: str, owner: str) -> str:
-    """Put a token into the timer's file, one of its own if `token` may make one; returns what to say of it.
+def keep(account: Account, given: Found, owner: str) -> str:
+    """Put a token into the timer's file, one of its own if `given` may make one; returns what to say of it.
 
-    One of its own that it has already is better than a `token` that may make none. Raises CloudError if `token` cannot
-    end a box.
+    One of its own that it has already is better than one that may make none. Raises CloudError if `given` cannot end a
+    box, ConfigError if it would have to be written down and was not exported in clear.
     """
     from stacks.lot import lacking
 
@@ -63,8 +64,13 @@ def keep(account: Account, token: str, owner: str) -> str:
     may_mint = not lacking(profile.scopes, [TOKEN_SCOPE])
     if not may_mint and (own := minted()):
         return f"it keeps the token of its own that it had, until {own['expiry']}: LINODE_TOKEN may make no other"
+    if not may_mint and not given.may_be_kept:
+        raise ConfigError(
+            f"{given.source}: its token may make no other (that needs {TOKEN_SCOPE}), and is not written down",
+            hint=f"export LINODE_TOKEN in clear with {' '.join(SCOPES)}: the timer then keeps that one",
+        )
     if not may_mint:
-        write_private(token_file(), f"{token}\n")
+        write_private(token_file(), f"{given.value}\n")
         return f"it keeps your LINODE_TOKEN, which may make no other (that needs {TOKEN_SCOPE}), and ends with it"
     scopes = " ".join(scope for scope in SCOPES if not lacking(profile.scopes, [scope]))
     expiry = (profile.now + LIFE).strftime(ISO_TIME)

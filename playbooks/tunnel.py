@@ -7,9 +7,9 @@ from invoke.context import Context
 
 from playbooks.boxes import STACK_HELP, find_box
 from playbooks.command import command, print_json
-from playbooks.endpoint import Endpoint
-from playbooks.gateway_process import fetch_key, orders_for, start_gateway, wait_until_up
-from playbooks.keys import client_key
+from playbooks.endpoint import Endpoint, status_in, trusted
+from playbooks.gateway_checks import STATUS_PATH
+from playbooks.gateway_process import fetch_key, gateway_of, orders_for, start_gateway, wait_until_up
 from playbooks.port import check_port
 from playbooks.report import is_silence, read_report
 from playbooks.stage_table import record_file
@@ -32,20 +32,29 @@ PROBE_CLIENT = "daybox"  # our own client at the gateway
 
 @command(name="open", default=True, help=STACK_HELP)
 def open_tunnel(c: Context, stack: str | None = None) -> None:
-    """Open the tunnel to the model; make the box ready first."""
+    """Open the tunnel to the model; make the box ready first.
+
+    Example: fab tunnel launch-aider
+    """
     print(open_for(find_box(stack)))
 
 
 @command(help=STACK_HELP)
 def close(c: Context, stack: str | None = None) -> None:
-    """Close the tunnel and free its port."""
+    """Close the tunnel and free its port.
+
+    Example: fab tunnel.close --stack coder-30b
+    """
     name = tunnel_meant(stack or os.environ.get("PULUMI_STACK"), open_tunnels())
     print("tunnel: closed" if name in known_tunnels() and close_for(name) else "tunnel: is not open")
 
 
 @command(help={**STACK_HELP, "json": "print JSON for programs"})
 def status(c: Context, stack: str | None = None, json: bool = False) -> None:
-    """Show the tunnels of this laptop."""
+    """Show the tunnels of this laptop.
+
+    Example: fab tunnel.status --json
+    """
     rows = [tunnel_row(name) for name in known_tunnels() if name == (stack or name)]
     if json:
         print_json(rows)
@@ -64,11 +73,12 @@ def open_for(box: Box) -> str:
     orders = orders_for(box, target)
     if is_open(box, orders, folder):
         return f"tunnel: already open, {Endpoint(box.port).base}"
-    if read_orders(box.stack) != orders or is_ended(box.port):
-        end_gateway(folder)  # of another lease, another port, or one that gave up
+    if read_orders(box.stack) != orders or is_over(orders):
+        end_gateway(folder)  # of another lease, port or checkout, or one that gave up
     started_here = living_pid(folder) is None
     if started_here:
-        check_port(box.stack, box.port)
+        for port in held_ports(orders):
+            check_port(box.stack, port)
     try:
         if started_here:
             start_gateway(box, orders, folder)  # ssh connects while the box becomes ready
@@ -83,11 +93,16 @@ def open_for(box: Box) -> str:
     return f"tunnel: open, {Endpoint(box.port).base} serves {box.served_name}; a completion took {seconds:.1f} s"
 
 
+def held_ports(orders: Orders) -> list[int]:
+    """The ports of this laptop that its gateway holds."""
+    return [port for port in (orders.port, orders.webui_port) if port]
+
+
 def is_open(box: Box, orders: Orders, folder: Path) -> bool:
     """Whether this very box is served already: our gateway lives, ssh is up, vLLM lists the model."""
     if living_pid(folder) is None or read_orders(box.stack) != orders:
         return False
-    endpoint = Endpoint(box.port, client_key(box.stack, PROBE_CLIENT))
+    endpoint = trusted(box, PROBE_CLIENT)
     found = endpoint.status()
     if not found or not found.up:
         return False
@@ -97,9 +112,17 @@ def is_open(box: Box, orders: Orders, folder: Path) -> bool:
         return False  # ssh is up and vLLM not yet: the box was rebooted
 
 
-def is_ended(port: int) -> bool:
-    """Whether the gateway at this port says that its ssh will not come back by itself."""
-    found = Endpoint(port).status()
+def is_over(orders: Orders) -> bool:
+    """Whether who holds the port cannot prove that it has these orders, or says that its ssh will not come back.
+
+    One that does not answer yet has only begun.
+    """
+    try:
+        found = status_in(gateway_of(orders).ask(STATUS_PATH)[1])
+    except OSError:
+        return False
+    except BoxError:
+        return True
     return bool(found and found.ended)
 
 
@@ -119,7 +142,7 @@ def ensure_ready(box: Box, target: Target) -> None:
 
 def prove(box: Box) -> float:
     """Seconds of one real completion by this stack's model, through gateway and tunnel."""
-    endpoint = Endpoint(box.port, client_key(box.stack, PROBE_CLIENT))
+    endpoint = trusted(box, PROBE_CLIENT)
     endpoint.window(box.served_name)
     return endpoint.complete(box.served_name)
 

@@ -18,6 +18,7 @@ LOG_FILE = "gateway.log"
 WORD_FILE = "last-word"
 # ssh is started in the folder and gets these names as they stand: the path of a Unix socket has at most 107 bytes.
 SOCKET = "./vllm.sock"
+WEBUI_SOCKET = "./webui.sock"
 CONTROL = "./control"
 
 
@@ -25,7 +26,8 @@ CONTROL = "./control"
 class Orders:
     """What one gateway was told: whose tunnel it keeps, on which port, over which pinned ssh. Nothing secret.
 
-    port: on this laptop. box_port: vLLM's, on the box's loopback.
+    port: on this laptop. box_port: vLLM's, on the box's loopback. address: the box's, empty if nobody needs to know.
+    webui_port: on this laptop, 0 for no Open WebUI.
     """
 
     stack: str
@@ -37,6 +39,8 @@ class Orders:
     ssh_config: str
     host_key: str
     api_url: str
+    address: str = ""
+    webui_port: int = 0
 
     def write(self) -> None:
         """Keep the orders in the stack's folder, where the gateway reads them."""

@@ -13,8 +13,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playbooks.tunnel_files import CONTROL, SOCKET, Orders
+from playbooks.tunnel_doubt import Doubt
+from playbooks.tunnel_files import CONTROL, SOCKET, WEBUI_SOCKET, Orders
 from stacks.ssh import environment
+from stacks.webui import BOX_PORT as WEBUI_BOX_PORT
 
 PAUSES = (0.2, 0.5, 1.0, 2.0, 3.0)  # seconds before each new try: a killed ssh is back at once
 STEADY_SECONDS = 5.0  # an ssh that held so long was a good one: the next failure counts as the first again
@@ -40,8 +42,11 @@ def ssh_words(orders: Orders) -> list[str]:
         "LogLevel": "INFO",  # else ssh does not say why a connection ended
     }
     settings = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
-    forward = f"{SOCKET}:127.0.0.1:{orders.box_port}"
-    return ["ssh", "-F", orders.ssh_config, "-N", "-M", "-S", CONTROL, *settings, "-L", forward, orders.alias]
+    forwards = [f"{SOCKET}:127.0.0.1:{orders.box_port}"]
+    if orders.webui_port:
+        forwards.insert(0, f"{WEBUI_SOCKET}:127.0.0.1:{WEBUI_BOX_PORT}")  # first: the other one says that ssh is up
+    wanted = [word for forward in forwards for word in ("-L", forward)]
+    return ["ssh", "-F", orders.ssh_config, "-N", "-M", "-S", CONTROL, *settings, *wanted, orders.alias]
 
 
 def leave_words(orders: Orders) -> list[str]:
@@ -84,17 +89,26 @@ class Tunnel:
     """Keeps `words` (an ssh) running in `folder` and knows whether it is up.
 
     is_deleted: asks the cloud whether the box was deleted, now and then while ssh cannot connect; blocking, may raise.
+    doubt: tells of what a connection may not outlive.
     """
 
-    def __init__(self, words: Sequence[str], folder: Path, is_deleted: Callable[[], bool] | None = None) -> None:
+    def __init__(
+        self,
+        words: Sequence[str],
+        folder: Path,
+        is_deleted: Callable[[], bool] | None = None,
+        doubt: Doubt | None = None,
+    ) -> None:
         self.words = words
         self.folder = folder
         self.is_deleted = is_deleted
+        self.doubt = doubt
         self.state = State()
         self.pid: int | None = None
         self._asked_at = -ASK_SECONDS
         self._asking = False
         self._deleted = False
+        self._ended_for = ""
 
     @property
     def socket(self) -> Path:
@@ -110,7 +124,7 @@ class Tunnel:
             if self.state.up:
                 contact = time.monotonic()
             failures = 0 if self.state.up and contact - started > STEADY_SECONDS else failures + 1
-            word, ended = self._verdict(meaning(lines, status), time.monotonic() - contact)
+            word, ended = self._verdict(self._ended_for or meaning(lines, status), time.monotonic() - contact)
             self._set(up=False, word=word, ended=ended)
             if not ended:
                 await asyncio.sleep(PAUSES[min(failures, len(PAUSES) - 1)])
@@ -128,6 +142,7 @@ class Tunnel:
     async def _one_life(self) -> tuple[list[str], int]:
         """One ssh from its start to its end: its last lines and its exit status."""
         self._clear()
+        self._ended_for = ""
         process = await asyncio.create_subprocess_exec(
             *self.words,
             stdin=DEVNULL,
@@ -138,12 +153,13 @@ class Tunnel:
             preexec_fn=die_with_parent if sys.platform == "linux" else None,
         )
         self.pid = process.pid
-        watcher = asyncio.create_task(self._say_when_up())
+        watchers = [asyncio.create_task(work) for work in (self._say_when_up(), self._end_if_dead(process))]
         try:
             lines = await _last_lines(process)
             return lines, await process.wait()
         finally:
-            watcher.cancel()
+            for watcher in watchers:
+                watcher.cancel()
             self.pid = None
             await end(process)
             self._clear()
@@ -154,6 +170,15 @@ class Tunnel:
             await asyncio.sleep(LOOK_SECONDS)
         self.state.lives += 1
         self._set(up=True, word="open")
+
+    async def _end_if_dead(self, process: Process) -> None:
+        """End an ssh whose connection is dead as soon as that is known, so that the next one begins."""
+        if self.doubt is None:
+            return
+        await self.state.open.wait()
+        self.doubt.settle()
+        self._ended_for = await self.doubt.confirmed(self.folder)
+        await end(process)
 
     def _box_is_deleted(self) -> bool:
         """What the cloud said when it was last asked; asks again beside the next tries, which must not wait for it."""
@@ -179,7 +204,7 @@ class Tunnel:
 
     def _clear(self) -> None:
         """Remove what a killed ssh left: an old socket must not look like a new tunnel."""
-        for name in (SOCKET, CONTROL):
+        for name in (SOCKET, WEBUI_SOCKET, CONTROL):
             (self.folder / name).unlink(missing_ok=True)
 
 

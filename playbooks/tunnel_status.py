@@ -6,6 +6,7 @@ from typing import Any
 
 from playbooks.endpoint import Endpoint
 from playbooks.tunnel_files import WORD_FILE, known_tunnels, living_pid, read_orders, tunnel_dir
+from playbooks.witness import witness_in
 
 
 def status_line(row: Mapping[str, Any]) -> str:
@@ -20,7 +21,7 @@ def tunnel_row(stack: str) -> dict[str, Any]:
     """One tunnel as `fab tunnel.status --json` and `fab status` show it. alive: a request would reach the box now."""
     folder, orders = tunnel_dir(stack), read_orders(stack)
     pid = living_pid(folder)
-    found = Endpoint(orders.port).status() if orders and pid else None
+    found = Endpoint(orders.port, witness=witness_in(orders)).status() if orders and pid else None
     return {
         "stack": stack,
         "port": orders.port if orders else None,

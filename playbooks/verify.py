@@ -1,4 +1,7 @@
-"""Ask the box itself whether it is what this checkout says: testinfra, over the pinned ssh."""
+"""Ask the box itself whether it is what this checkout says, and its model whether it works: all over the pinned ssh.
+
+What it is, testinfra asks (tests/host); side by side with it the cards and the model are tried (verify_*.py).
+"""
 
 import hashlib
 import json
@@ -7,9 +10,11 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
@@ -17,6 +22,7 @@ from invoke.context import Context
 
 from playbooks.boxes import ROOT, STACK_HELP, find_box, find_settings
 from playbooks.command import command, print_json
+from playbooks.progress import say
 from stacks.box import Box, box_target
 from stacks.errors import BoxError
 from stacks.ssh import Target, run
@@ -24,7 +30,9 @@ from stacks.ssh import Target, run
 if TYPE_CHECKING:
     from stacks.settings import Settings
 
+Row = dict[str, Any]  # check, outcome, seconds, word
 FACTS_VARIABLE = "DAYBOX_VERIFY"  # tests/host/conftest.py reads the file it names
+CHECK_SECONDS = 50  # of one check: a box that hangs must not hold up the others for minutes
 KEEP_SECONDS = 5  # of the one ssh connection between two checks; ended at the end in any case
 SECRETS = ("LINODE_", "PULUMI_", "HF_")  # prefixes of variables that no check needs
 NAMED = 5  # failed checks that the last line names; pytest has shown them all
@@ -33,18 +41,67 @@ ALL_PASSED, SOME_FAILED = 0, 1  # pytest's exit status
 
 @command(help=STACK_HELP | {"json": "print JSON for programs"})
 def verify(_c: Context, stack: str | None = None, json: bool = False) -> None:
-    """Check the box: is it what this checkout says, and closed?"""
+    """Check the box: is it what this checkout says, and does its model work?
+
+    Example: fab verify --json
+    """
     box = find_box(stack)
-    checks = run_checks(box, facts(box, find_settings(box.stack)), quiet=json)
+    settings = find_settings(box.stack)
+    run(box_target(box), "true")  # else every check would wait for a box that nobody reaches
+    own, trial = side_by_side(
+        lambda: run_checks(box, facts(box, settings), quiet=json),
+        lambda stop: try_out(box_target(box), settings, stop),
+    )
+    checks = [*own, *trial]
     if json:
         print_json({"stack": box.stack, "lease": box.lease, "instance_id": box.instance_id, "checks": checks})
-    failed = [check["check"] for check in checks if check["outcome"] == "failed"]
-    if failed:
-        names = ", ".join(failed[:NAMED]) + (" …" if len(failed) > NAMED else "")
-        raise BoxError(
-            f"box/{box.alias}: {len(failed)} of {len(checks)} checks failed: {names}",
-            hint="`fab bootstrap` brings what this checkout declares, and wakes its watchdog",
-        )
+    else:
+        print("\n".join(map(line, trial)), flush=True)
+    judge(box, own, trial)
+
+
+def side_by_side(first: Callable[[], list[Row]], second: Callable[[Event], list[Row]]) -> tuple[list[Row], list[Row]]:
+    """What both come to, asked at the same time. second: is given what tells it to end early, should `first` fail."""
+    stop = Event()
+    with ThreadPoolExecutor(1) as pool:
+        beside = pool.submit(second, stop)
+        try:
+            own = first()
+            if not beside.done():
+                say("the model is still being tried")
+            return own, beside.result()
+        finally:
+            stop.set()
+
+
+def try_out(target: Target, settings: "Settings", stop: Event) -> list[Row]:
+    """What the cards and the model do; one row a check."""
+    from playbooks.served import Served
+    from playbooks.verify_cards import card_rows
+    from playbooks.verify_model import model_rows
+
+    cards = card_rows(target, settings.plan.gpus if settings.device.gpu else 0)
+    return [*cards, *model_rows(Served.of(target, settings), stop)]
+
+
+def line(row: Row) -> str:
+    """A row for people."""
+    word = f"  {row['word']}" if row["word"] else ""
+    return f"{row['check']} {row['outcome'].upper()} ({row['seconds']:.1f} s){word}"
+
+
+def judge(box: Box, own: Sequence[Row], trial: Sequence[Row]) -> None:
+    """Raises BoxError if a check failed, naming the first of them and what may cure them."""
+    failed = [row["check"] for row in (*own, *trial) if row["outcome"] == "failed"]
+    if not failed:
+        return
+    names = ", ".join(failed[:NAMED]) + (" …" if len(failed) > NAMED else "")
+    other_box = any(row["outcome"] == "failed" for row in own)
+    bootstrap = "`fab bootstrap` brings what this checkout declares, and wakes its watchdog"
+    raise BoxError(
+        f"box/{box.alias}: {len(failed)} of {len(own) + len(trial)} checks failed: {names}",
+        hint=bootstrap if other_box else "`fab doctor` says what is wrong with its vLLM",
+    )
 
 
 def facts(box: Box, settings: "Settings") -> dict[str, Any]:
@@ -73,13 +130,12 @@ def facts(box: Box, settings: "Settings") -> dict[str, Any]:
     }
 
 
-def run_checks(box: Box, known: Mapping[str, Any], *, quiet: bool) -> list[dict[str, Any]]:
+def run_checks(box: Box, known: Mapping[str, Any], *, quiet: bool) -> list[Row]:
     """Run tests/host against the box; one row a check. quiet: what pytest says goes to stderr.
 
-    Raises BoxError if the box is not reached, or pytest could not run them at all.
+    Raises BoxError if pytest could not run them at all.
     """
     target = box_target(box)
-    run(target, "true")  # else every check would wait for a box that nobody reaches
     with tempfile.TemporaryDirectory(prefix="dbx-") as folder:  # short: a Unix socket's path has 107 bytes
         facts_file, config, report = (Path(folder, name) for name in ("facts.json", "ssh_config", "report.xml"))
         facts_file.write_text(json.dumps(known))
@@ -104,7 +160,7 @@ def pytest_words(alias: str, config: Path, report: Path) -> list[str]:
         *(sys.executable, "-m", "pytest", "tests/host"),
         *(f"--hosts=ssh://{alias}?controlpersist={KEEP_SECONDS}", f"--ssh-config={config}"),
         *("-p", "testinfra.plugin", "-p", "pytest_timeout", "-p", "no:cacheprovider"),
-        *("--tb=short", "-v", f"--junitxml={report}"),
+        *("--tb=short", "-v", f"--timeout={CHECK_SECONDS}", f"--junitxml={report}"),
     ]
 
 
@@ -120,12 +176,12 @@ def environment(inherited: Mapping[str, str], facts_file: Path) -> dict[str, str
     return kept | {FACTS_VARIABLE: str(facts_file), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 
-def checks_in(xml: str) -> list[dict[str, Any]]:
+def checks_in(xml: str) -> list[Row]:
     """One row a check, from JUnit's XML: check, outcome (passed, failed, skipped), seconds, word."""
     return [check(case) for case in ElementTree.fromstring(xml).iter("testcase")]
 
 
-def check(case: ElementTree.Element) -> dict[str, Any]:
+def check(case: ElementTree.Element) -> Row:
     """One check of JUnit's XML."""
     bad = next((child for child in case if child.tag in ("failure", "error", "skipped")), None)
     outcome = "passed" if bad is None else "skipped" if bad.tag == "skipped" else "failed"

@@ -24,6 +24,7 @@ from stacks.stack_file import path_of, stack_names
 
 ROOT = Path(__file__).resolve().parent.parent
 STAND_IN = ROOT / "scripts/cloud/provider/bin"
+WITH_TOKEN = ROOT / "scripts/bin"  # a pulumi that finds the account's token where people keep it
 PROVIDER_VERSION = version("pulumi-linode")  # the provider and its library are released together
 DOWNLOAD_SECONDS = 60
 ASK_AGAIN_SECONDS = 86_400  # where Pulumi's site was not reached
@@ -35,7 +36,7 @@ OVERRIDES = ("PULUMI_CONFIG_PASSPHRASE", "LINODE_URL", "LINODE_API_VERSION", "LI
 def exports(path: str) -> dict[str, str]:
     """The variables that make `pulumi` and `fab` mean daybox's own state; path: the PATH so far."""
     state = state_dir()
-    ours = [ROOT / ".venv/bin", paths.pulumi_bin(), *([] if has_real_provider() else [STAND_IN])]
+    ours = [WITH_TOKEN, ROOT / ".venv/bin", paths.pulumi_bin(), *([] if has_real_provider() else [STAND_IN])]
     return {
         "PATH": prepended(path, map(str, ours)),
         "DAYBOX_STATE": str(state),  # Pulumi's ~ is not $HOME, so the path is given whole

@@ -4,16 +4,15 @@ Everything that says "gone" or "none left" rests on this module: a list is belie
 and a refusal, a time-out or a fault is an error, never an empty answer.
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stacks.errors import CloudError, ConfigError
 from stacks.refusals import api_error, until_gone
+from stacks.secrets import WAYS, linode_token
 
 if TYPE_CHECKING:
     import requests
@@ -24,7 +23,6 @@ RETRIES, BACKOFF_SECONDS = 5, 1.0  # of what the API says will pass: 408, 429, 5
 PASSING_STATUSES = [503, 504]
 NEEDED_SCOPES = ("linodes:read_write", "firewall:read_write", "events:read_only")
 TOKEN_SCOPE = "account:read_write"
-TOKEN_FILE_VARIABLE = "DAYBOX_TOKEN_FILE"  # what runs unattended finds its token in a file, not in its environment
 
 
 @dataclass(frozen=True)
@@ -151,6 +149,13 @@ class Account:
             raise CloudError(f"cloud: {path} says 404", hint="nothing was made")
         return made
 
+    def put(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """What the API made of what is at `path`, changed by `body`."""
+        made = self._call(path, self.client.put, data=body)
+        if made is None:
+            raise CloudError(f"cloud: {path} says 404", hint="nothing was changed")
+        return made
+
     def delete(self, path: str) -> None:
         """Ask for the deletion of what is at `path`; a 404 is what we wanted."""
         self._call(path, self.client.delete)
@@ -199,20 +204,11 @@ def utc(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def given_token() -> str:
-    """The token of the account that pays: in the file that DAYBOX_TOKEN_FILE names, else LINODE_TOKEN; else empty.
-
-    The file comes first: a timer that inherits somebody's LINODE_TOKEN must not outlive its rotation.
-    """
-    file = Path(os.environ.get(TOKEN_FILE_VARIABLE, ""))
-    return file.read_text().strip() if file.is_file() else os.environ.get("LINODE_TOKEN", "")
-
-
 def deploy_token(cloud_token: str) -> str:
-    """The token that acts for you: the cloud's own fixed word, else the one that was given."""
-    token = cloud_token or given_token()
+    """The token that acts for you: the cloud's own fixed word, else the one that was given. Raises ConfigError."""
+    token = cloud_token or linode_token().value
     if not token:
-        raise ConfigError("LINODE_TOKEN: is not set", hint="export LINODE_TOKEN with a token of the account that pays")
+        raise ConfigError("LINODE_TOKEN: is not set", hint=WAYS)
     return token
 
 

@@ -1,7 +1,7 @@
 """Box: what playbooks know of a running box. It travels as stack outputs; both directions stand side by side."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ class Box:
 
     usd_per_hour: None if no price is known. dies_at: the hard end of the lease, UTC, `YYYY-MM-DDTHH:MM:SSZ`.
     host_key: the key the box made itself, `ssh-ed25519 AAAA…`. port: the gateway's, on this laptop.
+    webui: whether it has Open WebUI. What has a default may be missing in the outputs of an older `up`.
     """
 
     stack: str
@@ -34,11 +35,14 @@ class Box:
     host_key: str
     bundle_sha256: str
     login_key: str
+    webui: bool = False
 
     @classmethod
     def from_outputs(cls, outputs: Mapping[str, Any]) -> "Box":
         """The box in `pulumi stack output --json`: name -> plain value. Raises KeyError if the stack is not up."""
-        values = {field.name: outputs[camel(field.name)] for field in fields(cls)}
+        names = {camel(field.name): field for field in fields(cls)}
+        given = [name for name, field in names.items() if name in outputs or field.default is MISSING]
+        values = {names[name].name: outputs[name] for name in given}
         for name in ("instance_id", "port"):
             values[name] = int(float(values[name]))  # Pulumi's numbers are floats
         return cls(**values)

@@ -8,16 +8,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
+from stacks import webui
+from stacks.catalog import WEBUI_IMAGE
 from stacks.errors import ConfigError
 from stacks.models import BF16
 from stacks.settings import Settings
-from stacks.stages import GRAPH, GRAPH_UNITS, Stage, unit
+from stacks.stages import GRAPH, Stage, unit
+from stacks.volume_size import device
 from templates import program, render
 from templates.comments import without_comments
 
 HOME = "/opt/daybox"
 UNITS = "/etc/systemd/system"
 BRIDGE = "daybox0"
+VOLUME_FILE = f"{HOME}/volume"  # names the volume's device, on a box that has one
 HUB = "https://huggingface.co"
 LOOK_SECONDS = 20  # of the watchdog; an armed box outlives no hard limit by more than 3 minutes
 # Source: Linode's API reference, `metadata.user_data`: "about 16kb encoded".
@@ -58,37 +62,79 @@ class Bundle:
 
 def bundle_for(settings: Settings) -> Bundle:
     """All that a box of these settings gets, but limits and token: those come with arming."""
-    graph = [unit_file(unit(stage.name), "stage.service.j2", stage=stage, units=needed(stage)) for stage in GRAPH]
-    programs = [own_program(name) for name in dict.fromkeys(("apt", *(stage.program for stage in GRAPH)))]
+    stages = stages_of(settings)
+    graph = [unit_file(unit(one.name), "stage.service.j2", stage=one, units=needed(one, stages)) for one in stages]
+    programs = [own_program(name) for name in dict.fromkeys(("apt", *(stage.program for stage in stages)))]
     return Bundle(
         (
             *watchdog_files(),
             *programs,
             *graph,
-            unit_file("daybox.target", "daybox.target.j2", units=GRAPH_UNITS),
+            *(webui_files(settings) if settings.webui else ()),
+            *([File(VOLUME_FILE, 0o644, f"{device(settings.stack)}\n")] if settings.volume else []),
+            unit_file("daybox.target", "daybox.target.j2", units=target_units(settings)),
             unit_file("daybox-seal.service", "seal.service.j2"),
             unit_file("docker.service.d/daybox.conf", "docker.conf.j2"),
-            File(f"{HOME}/seal.nft", 0o644, written("seal.nft.j2", bridge=BRIDGE)),
+            File(f"{HOME}/seal.nft", 0o644, seal(settings)),
             File(f"{HOME}/compose.yaml", 0o644, compose(settings)),
             File(f"{HOME}/facts.json", 0o644, json.dumps(facts(settings)) + "\n"),
         )
     )
 
 
-def needed(stage: Stage) -> list[str]:
-    """The units without which the stage's does not start."""
-    return [unit(name) for name in (*stage.after, *(["seal"] if stage.name == "vllm" else []))]
+def stages_of(settings: Settings) -> tuple[Stage, ...]:
+    """The stages of a box of these settings."""
+    return tuple(stage for stage in GRAPH if settings.volume or stage.name != "volume")
+
+
+def needed(stage: Stage, stages: Iterable[Stage]) -> list[str]:
+    """The units without which the stage's does not start. stages: those that the box has."""
+    before = [other.name for other in stages if other.name in stage.after]
+    return [unit(name) for name in (*before, *(["seal"] if stage.name == "vllm" else []))]
 
 
 def watchdog_files() -> tuple[File, ...]:
     """What arming brings in any case: the watchdog, what it needs to speak, and what 16 KB have no room for."""
     return (
-        *(own_program(name) for name in ("watchdog", "own-host-key", "stage", "download", "report")),
+        *(own_program(name) for name in ("watchdog", "own-host-key", "stage", "download", "report", "cache")),
         *(own_module(name) for name in ("watchdog_api", "watchdog_rules", "watchdog_words")),
         File("/etc/sysctl.d/60-daybox.conf", 0o644, written("panic.conf.j2")),
         unit_file("daybox-watchdog.service", "watchdog.service.j2"),
         unit_file("daybox-watchdog.timer", "watchdog.timer.j2", seconds=LOOK_SECONDS),
     )
+
+
+def webui_files(settings: Settings) -> tuple[File, ...]:
+    """What a box with Open WebUI gets beside all others. No file of vLLM's differs, so vLLM goes on as it is."""
+    mounts = (
+        "data:/app/backend/data",
+        *(f"{path}:/run/secrets/{path.rpartition('/')[2]}:ro" for path in (webui.SECRET_FILE, webui.PASSWORD_FILE)),
+        "/etc/daybox/vllm-key:/run/secrets/vllm-key:ro",  # vLLM takes one key from its environment; argv shows more
+    )
+    compose = written(
+        "webui.yaml.j2",
+        image=WEBUI_IMAGE,
+        environment=webui.environment(webui.webui_port(settings.port)),
+        mounts=mounts,
+        port=webui.BOX_PORT,
+        inside_port=webui.INSIDE_PORT,
+        data=webui.DATA,
+    )
+    return (
+        own_program("webui"),
+        unit_file(unit("webui"), "webui.service.j2"),
+        File(f"{HOME}/webui.yaml", 0o644, compose),
+    )
+
+
+def target_units(settings: Settings) -> tuple[str, ...]:
+    """What is started at every boot."""
+    return (*(unit(stage.name) for stage in stages_of(settings)), *([unit("webui")] if settings.webui else []))
+
+
+def seal(settings: Settings) -> str:
+    """The rules that let no container open a connection, but Open WebUI one to vLLM."""
+    return written("seal.nft.j2", bridge=BRIDGE, inside_port=webui.VLLM_PORT if settings.webui else None)
 
 
 def own_program(name: str) -> File:

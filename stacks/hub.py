@@ -17,6 +17,7 @@ from stacks.hub_errors import TIMEOUT_S, plain_errors
 from stacks.hub_layers import ANOTHER
 from stacks.models import Model
 from stacks.places import cache_dir, write_private
+from stacks.secrets import hub_token
 
 if TYPE_CHECKING:
     from huggingface_hub import ModelInfo
@@ -71,7 +72,9 @@ class Hub:
 
         parts = urlsplit(self.endpoint)
         alone = parts.scheme == "https" or parts.hostname in LOOPBACK
-        return (alone and not constants.HF_HUB_DISABLE_IMPLICIT_TOKEN and get_token()) or False
+        if not alone or constants.HF_HUB_DISABLE_IMPLICIT_TOKEN:
+            return False
+        return hub_token().value or get_token() or False
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What one run is about, found out before anything is registered: the lease, its price, its end, the token's scopes."""
 
 import json
+import os
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -8,6 +9,7 @@ from datetime import UTC, datetime
 
 from stacks import ledger
 from stacks.account import NEEDED_SCOPES, TOKEN_SCOPE, Account, Instance, deploy_token
+from stacks.belongings import VOLUME
 from stacks.bundle import Bundle, as_base64, bundle_for, user_data
 from stacks.ends import End, hard_ends
 from stacks.errors import CloudError, ConfigError
@@ -16,9 +18,12 @@ from stacks.lease import ISO_TIME, Lease, current_lease, held_ids
 from stacks.ledger import Entry
 from stacks.market import market
 from stacks.month import spent_or_unknown
+from stacks.ports import check_ports
 from stacks.price import Price, price_of
+from stacks.secrets import LINODE_TOKEN, is_command
 from stacks.settings import Settings
 from stacks.values import nearest
+from stacks.volume_terms import Terms, terms_of
 
 EXPORT_SECONDS = 60  # it takes 0.1
 
@@ -27,7 +32,8 @@ EXPORT_SECONDS = 60  # it takes 0.1
 class Lot:
     """Settings, the lease with its ledger entry and hard ends, and what the box is born with.
 
-    first_host_key: public; its private half is the one secret in user_data, which is as the API takes it.
+    first_host_key: public; its private half is the one secret in user_data, which is as the API takes it. volume: None
+    if the stack asks for none.
     """
 
     settings: Settings
@@ -38,6 +44,7 @@ class Lot:
     bundle: Bundle
     first_host_key: str
     user_data: str = field(repr=False)
+    volume: Terms | None = None
 
     @property
     def ends(self) -> datetime:
@@ -50,21 +57,35 @@ def lot_of(settings: Settings) -> Lot:
     check_login_key(settings.ssh_public_key)
     owner, bundle = owner_id(), bundle_for(settings)
     account = Account(settings.api_url, deploy_token(settings.cloud.token))
+    check_provider_has(settings.cloud.token)
     profile = account.profile()
     mint_token = may_mint(settings.self_destruct, settings.box_token, profile.scopes)
+    may_keep(settings.volume, profile.scopes)
     listed = account.instances()
     held = still_there(account, held_ids(export(settings.stack)), listed)
     lease = current_lease(settings.stack, owner, listed, held, profile.now)
     known = ledger.read(lease.id)
     if known is None:
+        check_ports(settings)
         check_region(settings, account)
     first_key = first_host_key(settings.stack, fresh=known is None)
     data = as_base64(user_data(bundle, *first_key))
     price = agreed_price(settings, known) or price_of(settings, account, profile.now)
     ends = hard_ends(settings, lease, price, profile.now)
+    volume = terms_of(settings, account, listed, owner, ends[0].at) if settings.volume else None
     spent = spent_or_unknown(lease, settings.cloud.name, profile.now)
     entry = replace(entry_for(settings, lease, price, ends[0].at, profile.user), month_spent_usd=spent)
-    return Lot(settings, lease, entry, ends, mint_token, bundle, first_host_key=first_key[1], user_data=data)
+    return Lot(settings, lease, entry, ends, mint_token, bundle, first_key[1], data, volume)
+
+
+def check_provider_has(cloud_token: str) -> None:
+    """Raises ConfigError if we found a token and Pulumi's provider, which reads its environment alone, would not."""
+    text = os.environ.get(LINODE_TOKEN, "").strip()
+    if not cloud_token and (not text or is_command(text)):
+        raise ConfigError(
+            "LINODE_TOKEN: this pulumi does not have it in clear, and its linode provider looks nowhere else",
+            hint="source scripts/env: its pulumi asks for it where you keep it",
+        )
 
 
 def check_region(settings: Settings, account: Account) -> None:
@@ -136,6 +157,15 @@ def may_mint(self_destruct: bool, box_token: str, scopes: Iterable[str]) -> bool
             hint="add the scope, or pulumi config set --secret daybox:boxToken, or daybox:selfDestruct false",
         )
     return mint
+
+
+def may_keep(volume: bool, scopes: Iterable[str]) -> None:
+    """Raises CloudError naming the scope that a stack with a volume needs beside the others."""
+    if volume and lacking(scopes, [VOLUME.scope]):
+        raise CloudError(
+            f"LINODE_TOKEN: lacks the scope {VOLUME.scope}, and the stack asks for a volume",
+            hint="add the scope, or pulumi config set daybox:volume false",
+        )
 
 
 def still_there(account: Account, held: Iterable[int], listed: Iterable[Instance]) -> list[int]:

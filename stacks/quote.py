@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from stacks.price import OVERRUN_MINUTES, billed_hours, billed_usd
 from stacks.sizing import Fit
+from stacks.volume_terms import terms_line
 
 if TYPE_CHECKING:
     from stacks.lot import Lot
@@ -18,7 +19,7 @@ def quote(lot: "Lot") -> str:
     entry, settings = lot.entry, lot.settings
     return (
         f"{settings.plan.name} in {settings.region}: ${entry.usd_per_hour:.2f}/h ({entry.price_source}), {most(lot)} "
-        f"({settings.cloud.money}); {fit_words(settings.fit)}"
+        f"({settings.cloud.money}); {fit_words(settings.fit)}{terms_line(lot.volume) if lot.volume else ''}"
     )
 
 

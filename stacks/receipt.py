@@ -18,6 +18,7 @@ from stacks.errors import DayboxError
 from stacks.ledger import Entry
 from stacks.proof import Proof, may_land_for, prove_gone, with_lost_boxes
 from stacks.receipt_text import closing, kept_stages, receipt_text
+from stacks.secrets import masked
 
 ENTRY_KEYS = tuple(field.name for field in fields(Entry) if field.default is MISSING)  # known from the start
 RUN: dict[str, float] = {}  # lease -> when this run of Pulumi refreshed it, on a clock that nobody sets
@@ -84,7 +85,7 @@ def once_landed(entry: Entry, account: Account) -> Entry:
 def raise_in_one_line(error: DayboxError) -> NoReturn:
     """End a resource operation with the error's one line, without a traceback."""
     sys.tracebacklimit = 0  # NOTE: only right before the raise; at import it hangs the program
-    raise Exception(error.line()) from None
+    raise Exception(masked(error.line())) from None
 
 
 class Receipt(Resource):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from stacks import catalog, sizing, vllm_args
+from stacks import catalog, sizing, vllm_args, volume_size
 from stacks.catalog import Cloud, Device, Model, Plan
 from stacks.errors import ConfigError, all_of
 from stacks.places import stack_dir
@@ -25,6 +25,7 @@ from stacks.values import (
     positive,
     positive_whole,
     required,
+    served_name,
     share,
     yes_or_no,
 )
@@ -32,10 +33,11 @@ from stacks.values import (
 T = TypeVar("T")
 
 KEYS = (
-    *("cloud", "plan", "region", "model", "context", "sshFrom", "sshPublicKey"),
+    *("cloud", "plan", "region", "model", "servedName", "context", "sshFrom", "sshPublicKey"),
     *("tp", "kvCacheDtype", "maxNumSeqs", "maxNumBatchedTokens", "gpuMemoryUtilization", "vllmArgs"),
     *("idleMinutes", "maxLifetimeMinutes", "readyMinutes", "budgetUsd", "monthBudgetUsd"),
-    *("selfDestruct", "force", "port", "url", "boxToken", "webhookUrl", "ntfyUrl"),
+    *("volume", "volumeGib", "volumeDays"),
+    *("selfDestruct", "force", "webui", "port", "url", "boxToken", "webhookUrl", "ntfyUrl"),
 )
 OPTIONAL_KEYS = ("boxToken", "webhookUrl", "ntfyUrl")  # a secret has no default in Pulumi.yaml
 MOST_BATCHED_TOKENS = 8192  # what vLLM itself takes on the largest cards (engine/arg_utils.py)
@@ -46,7 +48,8 @@ BOX_SIDE = "198.51.100.1"  # how a box of the local cloud reaches what is 127.0.
 class Settings:
     """What one stack asks for. Minutes, USD and tokens as their names say; urls without a trailing slash.
 
-    tp: cards that share the model. vllm_args: more words for vLLM, checked. fit: how the model fits the plan.
+    own_name: what clients ask for, if not daybox- and the model's. tp: cards that share the model.
+    vllm_args: more words for vLLM, checked. fit: how the model fits the plan.
     """
 
     stack: str
@@ -54,6 +57,7 @@ class Settings:
     plan: Plan
     region: str
     model: Model
+    own_name: str
     context: int
     tp: int
     kv_cache_dtype: str
@@ -70,6 +74,10 @@ class Settings:
     budget_usd: float | None
     month_budget_usd: float | None
     self_destruct: bool
+    webui: bool
+    volume: bool
+    volume_gib: int
+    volume_days: int
     port: int
     api_url: str
     box_token: str = field(default="", repr=False)
@@ -93,7 +101,7 @@ class Settings:
     @property
     def served_name(self) -> str:
         """The name clients ask for: without a slash, and none that litellm knows."""
-        return f"daybox-{self.model.name}"
+        return self.own_name or f"daybox-{self.model.name}"
 
     @property
     def box_api_url(self) -> str:
@@ -121,6 +129,7 @@ class Reading:
         self._box()
         self._vllm()
         self._limits()
+        self._volume()
         self._fits()
 
     def settings(self) -> Settings:
@@ -140,6 +149,7 @@ class Reading:
         self.read("region", required)
         self.read("sshFrom", networks)
         self.read("sshPublicKey", self._public_key)
+        self.read("webui", yes_or_no)
         self.read("port", lambda text: port_number(text) if text else own_port(self.stack))
         cloud = self.values.get("cloud")
         self.read("url", lambda text: api_url(cloud, text) if cloud else text, name="api_url")
@@ -154,6 +164,7 @@ class Reading:
 
     def _vllm(self) -> None:
         self.read("model", lambda text: named(catalog.MODELS, text))
+        self.read("servedName", lambda text: served_name(text) if text else "", name="own_name")
         self.read("context", positive_whole)
         self.read("tp", lambda text: positive_whole(text) if text else None)
         self.read("kvCacheDtype", one_of(*sizing.KV_BYTES))
@@ -169,6 +180,16 @@ class Reading:
         self.read("budgetUsd", lambda text: positive(text) if text else None)
         self.read("monthBudgetUsd", lambda text: positive(text) if text else None)
         self.read("selfDestruct", yes_or_no)
+
+    def _volume(self) -> None:
+        """Whether there is a volume, and one that holds the model."""
+        self.read("volume", yes_or_no)
+        self.read("volumeDays", volume_size.volume_days)
+        asked, model = self.read("volumeGib", volume_size.volume_gib), self.values["model"]
+        least = volume_size.least_gib(model) if model else 0
+        if asked and asked < least:
+            self.fault("volumeGib", f"{model.name} with vLLM's cache needs {least}", "leave it empty, or raise it")
+        self.values["volume_gib"] = asked or least
 
     def _fits(self) -> None:
         """What model and plan decide together: cards, sequences, and whether it fits; `force` overrules the last."""

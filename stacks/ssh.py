@@ -13,8 +13,9 @@ from pathlib import Path
 from stacks.errors import BoxError
 from stacks.places import stack_dir, write_private
 
+CONFIG_FILE = "ssh_config"
 CONNECT_SECONDS = 10  # a box that is up answers within one; a closed port is silent
-REACH_HINT = "see `fab status`; your address may have changed: compare it with sshFrom in the stack's file"
+REACH_HINT = "see `fab status`; if your address has changed: fab allow"
 PIN_HINT = "somebody else answers at this address: do not go on; `pulumi destroy` and rent anew"
 
 
@@ -37,20 +38,23 @@ class Target:
     port: int = 22
 
     def config_text(self) -> str:
-        """The ssh_config of this one box; nothing of the user's own configuration or agent takes part."""
+        """The ssh_config of this one box; nothing of the user's own configuration or agent takes part.
+
+        Its paths are whole ones: whoever includes it may stand anywhere.
+        """
         return "\n".join(
             [
-                f"Host {self.alias}",
+                f"Host {self.alias} {entry(self.stack)}",
                 f"  HostName {self.address}",
                 f"  Port {self.port}",
                 "  User root",
                 f"  HostKeyAlias {self.alias}",
-                f'  UserKnownHostsFile "{self.known_hosts}"',
+                f'  UserKnownHostsFile "{self.known_hosts.resolve()}"',
                 "  GlobalKnownHostsFile /dev/null",
                 "  StrictHostKeyChecking yes",
                 "  UpdateHostKeys no",
                 "  HostKeyAlgorithms ssh-ed25519",
-                f'  IdentityFile "{self.login_key}"',
+                f'  IdentityFile "{self.login_key.absolute()}"',
                 "  IdentitiesOnly yes",
                 "  IdentityAgent none",
                 "  PreferredAuthentications publickey",
@@ -62,6 +66,13 @@ class Target:
                 "  ServerAliveInterval 5",
                 "  ServerAliveCountMax 3",
                 "  LogLevel ERROR",
+                # What a person's own `Host *` may say to all: `fab ssh.config` has their file include this one.
+                "  ProxyCommand none",
+                "  ControlMaster no",
+                "  ControlPath none",
+                "  AddKeysToAgent no",
+                "  PermitLocalCommand no",
+                "  RemoteCommand none",
                 "",
             ]
         )
@@ -74,7 +85,12 @@ class Target:
     @property
     def config_file(self) -> Path:
         """The file that `ssh -F` reads."""
-        return stack_dir(self.stack) / "ssh_config"
+        return stack_dir(self.stack) / CONFIG_FILE
+
+
+def entry(stack: str) -> str:
+    """The name of a stack's box for people and their programs: it stays the same from lease to lease."""
+    return f"daybox-{stack}"
 
 
 def prepare(target: Target) -> Target:

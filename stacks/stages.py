@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 # What a stage's unit may do; the directives stand in templates/stage.service.j2.
-Sandbox = Literal["client", "download", "packages", "modules"]
+Sandbox = Literal["client", "download", "packages", "modules", "mount"]
 
 
 @dataclass(frozen=True)
@@ -12,7 +12,7 @@ class Stage:
     """One step of becoming ready.
 
     program: its file in /opt/daybox/bin. after: stages that must have succeeded. minutes: it has failed by then.
-    sandbox: empty if no unit of the graph runs it.
+    sandbox: empty if no unit of the graph runs it. optional: only boxes that are asked for it have it.
     """
 
     name: str
@@ -21,6 +21,7 @@ class Stage:
     after: tuple[str, ...] = ()
     minutes: int = 0
     sandbox: Sandbox | Literal[""] = ""
+    optional: bool = False
 
 
 STAGES = (
@@ -31,8 +32,10 @@ STAGES = (
     Stage("docker", "docker-engine", "Docker", minutes=45, sandbox="packages"),
     # Pulling needs the daemon, not the GPU.
     Stage("image", "image", "vLLM's image", after=("docker",), minutes=45, sandbox="client"),
-    # Needs nothing but the network: the longest lane must not wait for the others.
-    Stage("weights", "weights", "the model's weights", minutes=90, sandbox="download"),
+    # `up` attaches it when the box is armed: a disk that fails must not be in the way of what ends the box.
+    Stage("volume", "volume", "the volume that is kept", minutes=20, sandbox="mount", optional=True),
+    # Needs nothing but the network, and where they are to be kept: the longest lane must not wait for the others.
+    Stage("weights", "weights", "the model's weights", after=("volume",), minutes=90, sandbox="download"),
     Stage("vllm", "vllm", "vLLM's container", after=("driver", "image", "weights"), minutes=5, sandbox="client"),
     Stage("ready", "ready", "the first completion", after=("vllm",), minutes=60, sandbox="download"),
 )

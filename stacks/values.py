@@ -4,8 +4,8 @@ import difflib
 import ipaddress
 import re
 import zlib
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from stacks.places import local_url
 
@@ -22,6 +22,13 @@ FEW = 8  # choices that still fit a line
 MOST = 10**9  # no count that a stack asks for is larger
 LAST_PORT = 65_535
 MOST_MINUTES = 31 * 24 * 60  # a box that is rented by the day
+# How models begin that clients take for a provider's own. Source: litellm's list of models (aider 0.86.2 brings it).
+OTHERS_NAMES = (
+    *("gpt", "chat", "code-", "codechat", "codex", "dall", "davinci", "o1", "o3", "o4", "omni", "openai", "text"),
+    *("amazon", "anthropic", "claude", "cohere", "command", "deep", "doubao", "embed", "fireworks", "gemini", "glm"),
+    *("google", "grok", "jamba", "kimi", "luminous", "meta", "minimax", "mistral", "moonshot", "nvidia", "qwen"),
+    *("rerank", "stability", "together", "tts", "whisper", "writer"),
+)
 MOST_SHARE = 0.97  # CUDA counts 2 % less than nvidia-smi, and vLLM stops if so much is not free when it starts
 
 
@@ -82,6 +89,15 @@ def minutes(text: str) -> float:
     return found
 
 
+def served_name(text: str) -> str:
+    """A name clients ask for. A slash would name a provider; what begins as another's model is looked up by clients."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,62}", text):
+        raise ValueError(f"{text!r} is no name", "write a-z, 0-9, -, _ and dots, at most 63, as coder")
+    if text.startswith(OTHERS_NAMES):
+        raise ValueError(f"{text!r} begins as the names of another's models do", "write another name, as coder")
+    return text
+
+
 def share(text: str) -> float:
     """A part of a card's memory."""
     part = positive(text)
@@ -129,9 +145,15 @@ def networks(text: str) -> tuple[str, ...]:
         found = [ipaddress.ip_network(part.strip()) for part in text.split(",")]
     except ValueError as error:
         raise ValueError(str(error), "write CIDRs, separated by commas, as 203.0.113.7/32") from None
-    if any(network.prefixlen == 0 for network in found):
+    merged = [*of_version(4, found), *of_version(6, found)]  # two halves are the whole, too
+    if any(network.prefixlen == 0 for network in merged):
         raise ValueError(f"{text!r} is the whole world", "name the networks you work from")
     return tuple(str(network) for network in found)
+
+
+def of_version(version: int, networks: Sequence[Any]) -> Iterable[Any]:
+    """The networks of one family, neighbours merged."""
+    return ipaddress.collapse_addresses(network for network in networks if network.version == version)
 
 
 def own_port(stack: str) -> int:

@@ -24,7 +24,8 @@ def by_flag(rows: Iterable[tuple[str, str]]) -> dict[str, str]:
 # What daybox sets itself, by what decides it. Parsers of tools and of reasoning may be overruled.
 OWNED = by_flag(
     (
-        ("daybox:model", "--model --revision --tokenizer --served-model-name"),
+        ("daybox:model", "--model --revision --tokenizer"),
+        ("daybox:servedName", "--served-model-name"),
         ("daybox:context", "--max-model-len"),
         ("daybox:maxNumSeqs", "--max-num-seqs"),
         ("daybox:maxNumBatchedTokens", "--max-num-batched-tokens"),

@@ -1,7 +1,7 @@
 """The component: one lease of one box as Pulumi resources, in the order in which they must come and go.
 
-Created: Token, Firewall, Receipt, Instance, Watchdog; destroyed in the reverse. So the ledger knows of a box before it
-bills, the box is armed before `up` is green, and the token and firewall stay until the account lists nothing.
+Created: Token, Firewall, Receipt, Instance, Watchdog, Volume; destroyed in the reverse. So the ledger knows of a box
+before it bills, the box is armed before `up` is green, and the token and firewall stay until the account lists nothing.
 """
 
 import pulumi
@@ -19,6 +19,8 @@ from stacks.price import HOUR_SECONDS
 from stacks.quote import go_there
 from stacks.receipt import Receipt
 from stacks.settings import Settings
+from stacks.volume import Volume, VolumeInputs
+from stacks.volume_terms import tags_of
 from stacks.watchdog import ArmInputs, Watchdog
 
 TOKEN_SCOPES = "linodes:read_write"
@@ -68,6 +70,7 @@ class Workstation(pulumi.ComponentResource):
         )
         self.instance = self._instance(lot, own)
         self.watchdog = self._watchdog(lot)
+        self._volume(lot)
         self.outputs = self._outputs(lot)
         self.register_outputs(self.outputs)
 
@@ -163,6 +166,23 @@ class Workstation(pulumi.ComponentResource):
         )
         return Watchdog("watchdog", inputs, ResourceOptions(parent=self, deleted_with=self.instance))
 
+    def _volume(self, lot: Lot) -> None:
+        """The kept volume, after the watchdog: whatever fails here, the box can end itself."""
+        settings, terms = lot.settings, lot.volume
+        if terms:
+            inputs = VolumeInputs(
+                stack=settings.stack,
+                label=terms.label,
+                region=settings.region,
+                size_gib=terms.size_gib,
+                usd_per_month=terms.usd_per_month,
+                tags=tags_of(settings.stack, lot.lease.owner, terms.until),
+                instance_id=self.instance.id,
+                api_url=settings.api_url,
+                cloud_token=settings.cloud.token,
+            )
+            Volume("volume", inputs, ResourceOptions(parent=self, depends_on=[self.watchdog]))
+
     def _outputs(self, lot: Lot) -> dict[str, object]:
         settings, lease = lot.settings, lot.lease
         return Box.to_outputs(
@@ -184,4 +204,5 @@ class Workstation(pulumi.ComponentResource):
             host_key=self.watchdog.host_key,
             bundle_sha256=lot.bundle.sha256,
             login_key=str(settings.login_key),
+            webui=settings.webui,
         )

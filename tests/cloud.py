@@ -141,6 +141,10 @@ class Cloud:
         body = {"token": token, "scopes": scopes, "username": username, "account": account}
         self._admin("POST", "/admin/tokens", body | ({"expiry": expiry} if expiry else {}))
 
+    def sign_in(self, address: str, **more: str) -> None:
+        """Note that the owner signed in to the cloud's web page from this address, now if `datetime` says no other."""
+        self._admin("POST", "/admin/logins", {"ip": address} | more)
+
     def revoke(self, token: str) -> None:
         """Take the token of this value away: its next use is a 401."""
         [row] = [row for row in self.json("GET", "/profile/tokens")["data"] if token.startswith(row["token"])]

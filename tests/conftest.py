@@ -17,6 +17,7 @@ SURROUNDINGS = ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE",
 for name in [*os.environ]:
     if name in SURROUNDINGS or name.startswith(("LINODE_", "PULUMI_", "HF_", "TRANSFORMERS_")):
         del os.environ[name]
+os.environ["LINODE_CLI_CONFIG"] = os.devnull  # who runs the tests may use linode-cli
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 
 

@@ -35,7 +35,8 @@ class Laptop:
         """What a fresh login shell has, and nothing of daybox's but where its state and cache are."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
         cache = {"DAYBOX_CACHE": os.environ["DAYBOX_CACHE"]} if "DAYBOX_CACHE" in os.environ else {}
-        return kept | cache | {"DAYBOX_STATE": str(self.state)} | self.more | more
+        own = {"DAYBOX_STATE": str(self.state), "LINODE_CLI_CONFIG": os.devnull}
+        return kept | cache | own | self.more | more
 
     def start(self, line: str, cwd: Path | None = None, **more: str) -> subprocess.Popen[str]:
         """Begin a command line in a bash that has sourced scripts/env; in a process group of its own."""

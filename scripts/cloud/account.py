@@ -28,6 +28,13 @@ def get_profile(call: Call) -> Json:
     }
 
 
+def list_logins(call: Call) -> Json:
+    """When and from where this user signed in to the cloud's web page, of which the double has none."""
+    mine = [row for row in call.store.rows("logins") if row["username"] == call.caller.username]
+    names = ("id", "datetime", "ip", "username", "restricted", "status")
+    return page(call, "/profile/logins", [{name: row[name] for name in names} for row in mine])
+
+
 def get_account(call: Call) -> Json:
     """The account that would pay: nobody's."""
     known = {"company": "daybox local cloud", "email": "nobody@example.net", "euuid": call.store.account["euuid"]}

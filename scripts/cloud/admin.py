@@ -9,6 +9,7 @@ from scripts.cloud.cloud import Cloud
 from scripts.cloud.faults import Fault, FaultyApp
 from scripts.cloud.journal import Journal
 from scripts.cloud.replies import Refusal, fault, refuse_if
+from scripts.cloud.store import zoneless
 from scripts.cloud.tokens import NEVER, token_body, zoneless_text
 
 
@@ -38,7 +39,15 @@ def routes(cloud: Cloud, faulty: FaultyApp, journal: Journal) -> list[Route]:
         except Refusal as refusal:
             return refusal.response()
 
+    async def add_login(request: Request) -> Response:
+        body = await request.json()
+        known = {"restricted": False, "status": "successful", "username": auth.OWNER}
+        cloud.store.add("logins", known | {"datetime": zoneless(cloud.store.clock())} | body)
+        cloud.store.save()
+        return JSONResponse({})
+
     return [
+        Route("/admin/logins", add_login, methods=["POST"]),
         Route("/admin/ping", ping),
         Route("/admin/faults", add_fault, methods=["POST"]),
         Route("/admin/faults", clear_faults, methods=["DELETE"]),

@@ -3,6 +3,7 @@
 box.json   its facts, written once          want    up, down or reboot: what the cloud asks of the keeper
 rules.json its firewall                     state   what the keeper says it is doing
 lassie     on or off                        log     the keeper's and the box's console
+volumes.json what is attached, label -> file
 disk/      the box's own part of its file system; root/ is where it is mounted; docker/ is /var/lib/docker
 """
 
@@ -73,6 +74,11 @@ class BoxFolder:
         """Inbound rules and policy, as the API has them; None if none were ever given."""
         text = self.read("rules.json")
         return tuple(json.loads(text)) if text else None
+
+    def volumes(self) -> dict[str, str]:
+        """The volumes that are attached: label -> file here."""
+        found: dict[str, str] = json.loads(self.read("volumes.json") or "{}")
+        return found
 
     def read(self, name: str) -> str:
         """A small file's text; empty if it is not there."""

@@ -29,6 +29,15 @@ class Boxes(Protocol):
     def set_rules(self, box_id: int, inbound: list[dict[str, Any]], inbound_policy: str) -> None:
         """Hold these Linode firewall rules on the box's link. Comes before `create`: they hold from boot on."""
 
+    def make_volume(self, volume_id: int, size_gib: int) -> None:
+        """Have a volume of that size; one that is there grows."""
+
+    def remove_volume(self, volume_id: int) -> None:
+        """Delete a volume and all that is on it. One that is not there is no error."""
+
+    def set_volumes(self, box_id: int, volumes: dict[str, int]) -> None:
+        """Have exactly these volumes attached to the box, label -> id; it sees the change at once."""
+
     def set_lassie(self, box_id: int, on: bool) -> None:
         """Whether a box that powers itself off is booted again."""
 
@@ -72,6 +81,16 @@ class PaperBoxes:
     def set_rules(self, box_id: int, inbound: list[dict[str, Any]], inbound_policy: str) -> None:
         """Write the rules down, so that tests can read them in `paper.json`."""
         self._write(box_id, self._read(box_id) | {"inbound": inbound, "inbound_policy": inbound_policy})
+
+    def make_volume(self, volume_id: int, size_gib: int) -> None:
+        """Nothing is ever on it."""
+
+    def remove_volume(self, volume_id: int) -> None:
+        """Nothing was on it."""
+
+    def set_volumes(self, box_id: int, volumes: dict[str, int]) -> None:
+        """Write it down, so that tests can read it in `paper.json`."""
+        self._write(box_id, self._read(box_id) | {"volumes": volumes})
 
     def set_lassie(self, box_id: int, on: bool) -> None:
         """Write it down; a paper box never powers itself off."""

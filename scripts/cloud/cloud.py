@@ -36,6 +36,12 @@ class Cloud:
         rows = self.store.rows("devices")
         return [row for row in rows if all(row[name] == value for name, value in wanted.items())]
 
+    def hold_volumes(self, instance_id: int | None) -> None:
+        """Bring what the box has attached in line with the records."""
+        if instance_id:
+            rows = [row for row in self.store.rows("volumes") if row["linode_id"] == instance_id]
+            self.boxes.set_volumes(instance_id, {row["label"]: row["id"] for row in rows})
+
     async def hold_rules(self, instance_id: int) -> None:
         """Bring the box's link in line with its firewalls: without an enabled one, everything is let in."""
         async with self.rules_lock:  # so that an older answer never overwrites a newer one

@@ -21,11 +21,13 @@ FILTERABLE: Mapping[str, frozenset[str]] = {
         "/linode/types": "accelerated_devices class disk gpus label memory network_out transfer vcpus",
         "/networking/firewalls": "created id label tags updated",
         "/networking/firewalls/{firewallId}/devices": "created id updated",
+        "/profile/logins": "",
         "/profile/tokens": "created label",
         "/regions": "country site_type",
         "/regions/availability": "available plan region",
         "/tags": "",
         "/volumes": "label tags",
+        "/volumes/types": "label price.hourly price.monthly transfer",
     }.items()
 }
 

@@ -13,8 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from scripts.cloud import cgroup, link
+from scripts.cloud import block, cgroup, link
 from scripts.cloud.box_folder import BoxFolder, Facts
+from stacks.errors import CloudError
 
 REBOOTED = 133  # systemd-nspawn's exit status when the system inside asked to be booted again
 POWER_OFF, REBOOT = signal.SIGRTMIN + 4, signal.SIGRTMIN + 5  # as systemd takes them; see systemd(1), Signals
@@ -91,6 +92,7 @@ class Keeper:
         ended, asked = select.poll(), None
         ended.register(os.pidfd_open(box.pid))
         while not ended.poll(GLANCE_SECONDS * 1000):
+            self._plug(box)
             if self._wants("up"):
                 continue
             asked = asked or time.monotonic()
@@ -98,6 +100,20 @@ class Keeper:
             if time.monotonic() - asked > GRACE_SECONDS:
                 self._tell_init(box, signal.SIGKILL)
         return box.wait()
+
+    def _plug(self, box: "subprocess.Popen[bytes]") -> None:
+        """Have the attached volumes in the box's own /dev, once it has one: until then its first process sees ours."""
+        if not self.folder.read("volumes.json"):
+            return  # it never had one
+        with suppress(OSError):  # it boots, or has just ended
+            init = Path(f"/proc/{box.pid}/task/{box.pid}/children").read_text().split()[0:1]
+            root = Path(f"/proc/{init[0] if init else box.pid}/root")
+            is_its_own = root.stat().st_ino == self.folder.root.stat().st_ino and (root / "dev").is_mount()
+            if is_its_own and root.stat().st_dev == self.folder.root.stat().st_dev:
+                try:
+                    block.plug(root / "dev", self.folder.volumes())
+                except CloudError as error:
+                    print(error.line(), file=sys.stderr, flush=True)
 
     def _tell_init(self, box: "subprocess.Popen[bytes]", number: int) -> None:
         """Signal the box's first process, again and again: while it boots, it does not listen yet."""

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from scripts.cloud import cgroup, link, seed
+from scripts.cloud import block, cgroup, link, seed
 from scripts.cloud.box_folder import BoxFolder, Facts
 from scripts.cloud.boxes import State
 from scripts.cloud.parts import remove
@@ -67,6 +67,23 @@ class NspawnBoxes:
         if box.facts():
             self._hold_rules(box_id)
 
+    def make_volume(self, volume_id: int, size_gib: int) -> None:
+        """A sparse file beside the boxes."""
+        block.make(self._image(volume_id), size_gib)
+
+    def remove_volume(self, volume_id: int) -> None:
+        """Delete the file."""
+        block.remove(self._image(volume_id))
+
+    def set_volumes(self, box_id: int, volumes: dict[str, int]) -> None:
+        """Write it down: the keeper plugs them in, at each boot again."""
+        box = self._box(box_id)
+        if box.facts():
+            before, now = box.volumes(), {label: str(self._image(one)) for label, one in volumes.items()}
+            box.write("volumes.json", json.dumps(now))
+            for image in set(before.values()) - set(now.values()):
+                block.release(Path(image))
+
     def set_lassie(self, box_id: int, on: bool) -> None:
         """The keeper reads it when the box goes off."""
         self._box(box_id).write("lassie", "on" if on else "off")
@@ -88,10 +105,15 @@ class NspawnBoxes:
         box = self._box(box_id)
         if not cgroup.end(cgroup.folder(box_id)):
             raise CloudError(f"local cloud: box {box_id}: a process does not end", hint="scripts/cloud/stop --boxes")
+        for image in box.volumes().values():
+            block.release(Path(image))
         link.remove(box_id)
         remove(PROPAGATE / f"dbx{box_id}")
         if box.path.exists():
             box.remove()
+
+    def _image(self, volume_id: int) -> Path:
+        return self.folder.parent / "volumes" / f"{volume_id}.img"
 
     def _box(self, box_id: int) -> BoxFolder:
         return BoxFolder(self.folder / str(box_id))

@@ -12,6 +12,7 @@ PACKAGES = (
     *("docker.io", "docker-cli", "docker-compose", "iptables", "nftables"),
     "libnuma1",  # vLLM on the CPU loads it; the container image is cut out of this file system
     "kmod",  # for what asks whether a module is loaded
+    "e2fsprogs",  # a new volume is blank
 )
 OPTIONS = (
     '--aptopt=APT::Install-Recommends "false"',

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from scripts.cloud.replies import Json, not_found
 
-TABLES = ("instances", "firewalls", "devices", "volumes", "tokens", "events", "tags")
+TABLES = ("instances", "firewalls", "devices", "volumes", "tokens", "events", "tags", "logins")
 EVENTS_KEPT = 2000  # far more than one lease makes; the real API keeps 90 days
 FIRST_EVENT = 600_000_000  # events must count upwards: clients ask for those after the last they saw
 

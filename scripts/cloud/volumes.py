@@ -1,4 +1,4 @@
-"""Volumes: records only. A box of the local cloud has no block storage; what asks for it is answered, not served."""
+"""Volumes: list, create, change, attach, delete. What is on one outlives the boxes that had it."""
 
 from scripts.cloud import limits, regions
 from scripts.cloud.cloud import Call
@@ -8,6 +8,7 @@ from scripts.cloud.store import Store
 
 SIZE_GB = (10, 16_384)
 LABEL = (1, 32)
+REGION_PRICES = (("id-cgk", 0.00018, 0.12), ("br-gru", 0.00021, 0.14))  # USD for a GB and hour, a GB and month
 READY_SECONDS = 0.3  # so long a volume is `creating` or `resizing`
 
 
@@ -62,7 +63,10 @@ def create_volume(call: Call) -> Json:
         "tags": sorted(set(body.get("tags") or [])),
         "encryption": body.get("encryption") or "disabled",
     }
-    return _changed(call, call.store.add("volumes", row), "volume_create", "creating")
+    made = call.store.add("volumes", row)
+    call.cloud.boxes.make_volume(made["id"], made["size"])
+    call.cloud.hold_volumes(made["linode_id"])
+    return _changed(call, made, "volume_create", "creating")
 
 
 def update_volume(call: Call) -> Json:
@@ -83,13 +87,15 @@ def attach_volume(call: Call) -> Json:
     if instance is None or instance["region"] != row["region"]:
         raise Refusal(400, fault("linode_id is not valid", "linode_id"))
     row["linode_id"] = instance["id"]
+    call.cloud.hold_volumes(instance["id"])
     return _changed(call, row, "volume_attach", "active")
 
 
 def detach_volume(call: Call) -> Json:
     """Detach it."""
     row = call.row("volumes", "id")
-    row["linode_id"] = None
+    held, row["linode_id"] = row["linode_id"], None
+    call.cloud.hold_volumes(held)
     _changed(call, row, "volume_detach", "active")
     return {}
 
@@ -100,6 +106,7 @@ def resize_volume(call: Call) -> Json:
     refuse_if(_size_faults(size))
     refuse_if([fault("Volumes can only be resized up", "size")] if int(size or 0) < row["size"] else [])
     row["size"] = size
+    call.cloud.boxes.make_volume(row["id"], row["size"])
     return _changed(call, row, "volume_resize", "resizing")
 
 
@@ -108,8 +115,17 @@ def delete_volume(call: Call) -> Json:
     row = call.row("volumes", "id")
     refuse_if([fault("This volume must be detached before it can be deleted.")] if row["linode_id"] else [])
     call.store.remove("volumes", row["id"])
+    call.cloud.boxes.remove_volume(row["id"])
     call.record("volume_delete", "volume", row)
     return {}
+
+
+def list_types(call: Call) -> Json:
+    """What storage costs. Source: recorded API traffic, TestVolumeType_List, 2026-07-01; `local` is pretend money."""
+    own = [{"id": region, "hourly": hourly, "monthly": monthly} for region, hourly, monthly in REGION_PRICES]
+    price = {"hourly": 0.00015, "monthly": 0.1}
+    row = {"id": "volume", "label": "Storage Volume", "price": price, "region_prices": own, "transfer": 0}
+    return page(call, "/volumes/types", [row])
 
 
 def _changed(call: Call, row: Json, action: str, doing: str) -> Json:

@@ -39,13 +39,18 @@ def npm_folder() -> Path:
 
 def pulumi_on_path() -> Path | None:
     """The folder of the first `pulumi` on PATH, if it is new enough and has its language host for Python."""
-    found = shutil.which("pulumi")
+    found = shutil.which("pulumi", path=without_ours(os.environ.get("PATH", "")))
     if found is None or shutil.which("pulumi-language-python") is None:
         return None
     folder = Path(found).parent
     if folder.parent.parent == cache_dir() / "pulumi":
         return folder  # brought by set-up: its version stands in its path
     return folder if PULUMI_FLOOR <= version_of(found) < (4,) else None
+
+
+def without_ours(path: str) -> str:
+    """`path` without the folders of daybox, this checkout's or another's, whose pulumi only starts the real one."""
+    return ":".join(folder for folder in path.split(":") if not (Path(folder) / "../with_token.py").is_file())
 
 
 def newest_kept(folder: Path) -> Path | None:

@@ -26,7 +26,7 @@ PAUSE_S = float(os.environ.get("DAYBOX_PAUSE", 5))
 FACTS = json.loads((ROOT / "opt/daybox/facts.json").read_text())
 HUB = os.environ.get("HF_ENDPOINT") or FACTS["hub"]
 NAME, HUB_ID, ASKED = (str(FACTS["model"][key]) for key in ("name", "hub_id", "revision"))
-MODELS, TOKEN = ROOT / "var/lib/daybox/models", ROOT / "etc/daybox/hub-token"
+MODELS, TOKEN = ROOT / "var/lib/daybox/models", ROOT / "run/daybox/hub-token"
 # Top level only: folders hold other forms of the same weights.
 WANTED = re.compile(r"\w[\w.-]*\.(safetensors|json|jinja)|tokenizer[\w.-]*|(merges|vocab)\.txt")
 UNSAFE = re.compile(r".*\.(bin|pt|pth|ckpt|pkl|gguf)")  # pickle runs code when it is read; vLLM serves no GGUF
@@ -75,8 +75,8 @@ def hub(path: str, **headers: str) -> HTTPResponse:
             code = error.code if isinstance(error, HTTPError) and error.url.startswith(f"{HUB}/") else 0
             if code in (401, 403):
                 raise SystemExit(
-                    f"{HUB_ID} is gated, private or not there (HTTP {code}); if it is gated, a token that may read it"
-                    " belongs into /etc/daybox/hub-token"
+                    f"{HUB_ID} is gated, private or not there (HTTP {code}); with a token that may read it in HF_TOKEN,"
+                    " `fab bootstrap` tries again"
                 ) from None
             if code == 404 or number == TRIES:
                 raise SystemExit(f"{HUB_ID}: {path}: {error}") from None

@@ -9,7 +9,10 @@ if [ ! -s "$key" ]; then
     (umask 077 && od -An -N32 -tx1 /dev/urandom | tr -d ' \n' >"$key.new")
     mv "$key.new" "$key"
 fi
-mkdir -p "$root/var/lib/daybox/vllm-cache"
+cache=$root/var/lib/daybox/vllm-cache
+mkdir -p "$cache"
+# What the cloud hands in of it: the local one does.
+[ ! -d "$root/var/cache/daybox/vllm-cache" ] || cp -rn "$root/var/cache/daybox/vllm-cache/." "$cache"
 systemctl --quiet is-active daybox-seal || { echo "not sealed: daybox-seal.service"; exit 1; }
 # A reboot in the middle of replacing the container leaves the old one behind as <hash>_vllm, and compose trips over it.
 docker ps --all --quiet --filter 'name=_vllm$' | xargs -r docker rm --force >/dev/null

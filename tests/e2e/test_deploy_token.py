@@ -1,5 +1,9 @@
-"""Where the deploy token goes, and where it never does. On a Linode stack, rented from the local cloud."""
+"""Where the deploy token goes, and where it never does. On a Linode stack, rented from the local cloud.
 
+It is kept by a program that tells it, so nothing of daybox has it in its environment from the shell on.
+"""
+
+import json
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +23,9 @@ DEPLOY_TOKEN = secrets.token_hex(32)  # of the account, as a real one: whoever f
 @pytest.fixture(scope="module")
 def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
     """Stack coder-32b on the local cloud: it boots and is armed; image and driver are not to be had here."""
-    made = new_laptop(tmp_path_factory.mktemp("token"), stack="coder-32b", LINODE_TOKEN=DEPLOY_TOKEN)
+    vault = tmp_path_factory.mktemp("vault") / "token"
+    vault.write_text(f"{DEPLOY_TOKEN}\nuser: me\n")
+    made = new_laptop(tmp_path_factory.mktemp("token"), stack="coder-32b", LINODE_TOKEN=f"command: cat {vault}")
     made.cloud.add_token(DEPLOY_TOKEN, "*")
     try:
         made.set(**linode_settings(made.cloud))
@@ -62,6 +68,17 @@ def test_the_deploy_token_is_written_down_nowhere_on_the_laptop(laptop: Laptop, 
     places = [place for place in laptop.state.iterdir() if place.name != "cloud"]
     assert not files_with([DEPLOY_TOKEN], laptop.root, *places)
     assert DEPLOY_TOKEN not in (laptop.cloud.folder / "log").read_text()
+
+
+@pytest.mark.parametrize("command", ["status --json", "cost", "sweep --json", "fit coder-32b", "tunnel.status"])
+def test_no_command_shows_the_deploy_token(laptop: Laptop, rented: Rented, command: str) -> None:
+    done = laptop.run(f"fab {command}", DAYBOX_DEBUG="1")
+    assert done.out + done.err and DEPLOY_TOKEN not in done.out + done.err
+
+
+def test_commands_ask_the_account_with_what_the_program_tells(laptop: Laptop, rented: Rented) -> None:
+    [row] = [row for row in json.loads(laptop.must("fab status --json")) if row["stack"] == "coder-32b"]
+    assert (row["state"], row["box"]["id"]) == ("up", laptop.instances()[0]["id"])
 
 
 def test_the_deploy_token_never_reaches_the_box(laptop: Laptop, rented: Rented) -> None:

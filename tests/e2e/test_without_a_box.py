@@ -97,6 +97,30 @@ def test_a_token_that_cannot_end_a_box_cannot_rent_one(
     assert laptop.instances() == []
 
 
+def test_a_token_that_linode_cli_keeps_will_do(laptop: Laptop, tmp_path: Path) -> None:
+    kept = tmp_path / "linode-cli"
+    kept.write_text(f"[DEFAULT]\ndefault-user = me\n[me]\ntoken = {TOKEN}\n")
+    kept.chmod(0o600)
+    laptop.stack = "coder-32b"
+    laptop.set(**linode_settings(laptop.cloud))
+    line = "pulumi preview -s coder-32b --json --non-interactive"
+    laptop.run(line, LINODE_TOKEN="", LINODE_CLI_CONFIG=str(kept)).ok()
+    kept.chmod(0o644)
+    assert (
+        "holds a token, and others may read it"
+        in laptop.run(line, LINODE_TOKEN="", LINODE_CLI_CONFIG=str(kept)).failed()
+    )
+
+
+def test_a_pulumi_whose_provider_would_have_no_token_stops_and_names_the_one_that_has(laptop: Laptop) -> None:
+    laptop.stack = "coder-32b"
+    laptop.set(**linode_settings(laptop.cloud))
+    line = "PATH=${PATH#*scripts/bin:} pulumi preview -s coder-32b --non-interactive"
+    said = laptop.run(line, LINODE_TOKEN=f"command: echo {TOKEN}").failed()
+    assert "this pulumi does not have it in clear" in said
+    assert "source scripts/env: its pulumi asks for it where you keep it" in said
+
+
 def test_a_box_that_cannot_be_armed_is_given_back_and_up_fails(laptop: Laptop) -> None:
     said = laptop.up().failed()
     assert "was given back because nothing could have stopped it" in said

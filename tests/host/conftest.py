@@ -1,6 +1,7 @@
 """The box these checks ask, and what they compare it with. Without a named box they must not run at all."""
 
 import os
+from collections.abc import Generator
 
 import pytest
 
@@ -8,6 +9,8 @@ from playbooks.verify import FACTS_VARIABLE
 from tests.host.facts import Facts, facts_from_file
 
 NO_BOX = "no box named; run: fab verify"
+LOST = "the box is not reached any more"
+SSH_FAILED = 255  # ssh's own; what the checks run never ends with it
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -20,6 +23,17 @@ def pytest_report_header() -> str:
     """Which box it is."""
     known = facts_from_file()
     return f"box: {known.box['stack']} {known.instance_id} at {known.address}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A box that vanishes in the middle ends the checks: each of the others would wait for it in vain."""
+    raised = call.excinfo.value.args if call.excinfo and call.excinfo.errisinstance(RuntimeError) else ()
+    if raised and getattr(raised[0], "rc", None) == SSH_FAILED:
+        item.session.shouldfail = LOST
+    return (yield)
 
 
 @pytest.fixture(scope="session")

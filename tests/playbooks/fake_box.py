@@ -18,6 +18,7 @@ from playbooks.keys import KeyFile
 from playbooks.tunnel_files import Orders
 from playbooks.tunnel_ssh import State
 from playbooks.usage import UsageFile
+from playbooks.witness import Witness
 
 T = TypeVar("T")
 
@@ -127,8 +128,10 @@ class GatewayWorld:
 
 
 @contextmanager
-def gateway_world(folder: Path, *, up: bool = True) -> Iterator[GatewayWorld]:
-    """A running gateway; its only client key is CLIENT_KEY."""
+def gateway_world(
+    folder: Path, *, up: bool = True, witness: Callable[[int], Witness] | None = None
+) -> Iterator[GatewayWorld]:
+    """A running gateway; its only client key is CLIENT_KEY. witness: what it can prove on its port."""
     box, state = FakeBox(), State(up=up, word="open" if up else "Connection refused")
     box.next_piece.set()
     (folder / "keys.json").write_text(json.dumps({"aider": CLIENT_KEY}))
@@ -141,6 +144,7 @@ def gateway_world(folder: Path, *, up: bool = True) -> Iterator[GatewayWorld]:
         keys=KeyFile(folder / "keys.json"),
         usage=usage,
         box_key=lambda: BOX_KEY,
+        witness=witness(port) if witness else None,
     )
     stops = [
         thread.call(serve(box.app(), lambda runner: web.UnixSite(runner, str(folder / "vllm.sock")))),

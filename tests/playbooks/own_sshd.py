@@ -39,6 +39,7 @@ async def feed(channel: asyncssh.SSHReader[bytes], pipe: IO[bytes]) -> None:
     with suppress(BrokenPipeError, asyncssh.Error), pipe:
         while piece := await channel.read(65536):
             pipe.write(piece)
+            pipe.flush()
 
 
 async def pass_on(pipe: IO[bytes], channel: asyncssh.SSHWriter[bytes]) -> None:

@@ -20,6 +20,7 @@ from playbooks.aider import (
     run_in_foreground,
 )
 from playbooks.tunnel_files import tunnel_dir
+from playbooks.witness import witness_of
 from stacks.box import Box
 from stacks.catalog import MODELS
 from stacks.errors import BoxError, ConfigError, ModelError, UsageError
@@ -36,7 +37,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GatewayWo
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    with gateway_world(tunnel_dir("s")) as running:
+    with gateway_world(tunnel_dir("s"), witness=lambda port: witness_of(box(port))) as running:
         yield running
 
 
@@ -199,3 +200,13 @@ def test_the_own_handler_of_ctrl_c_is_put_back() -> None:
     before = signal.getsignal(signal.SIGINT)
     assert run_in_foreground([sys.executable, "-c", ""], {}) == 0
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_aider_is_pointed_to_what_stands_before_the_gateway_and_the_gateway_is_tried_itself(
+    world: GatewayWorld, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As a recorder: it needs to prove nothing, because we have just started it."""
+    pretend_aider(tmp_path, "import os; print(os.environ['OPENAI_API_BASE'])")
+    run_aider(box(world.port), [], port=4321)
+    assert capfd.readouterr().out == "http://127.0.0.1:4321/v1\n"
+    assert [asked["path"] for asked in world.box.asked] == ["/v1/models", "/v1/chat/completions"]

@@ -1,5 +1,6 @@
 """bootstrap: what it decides to do, and how it ends."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -8,6 +9,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from invoke.context import Context
+from invoke.exceptions import Exit
 
 from playbooks import bootstrap, converge, stage_table
 from playbooks.bootstrap import make_ready
@@ -29,6 +32,7 @@ SETTINGS: Any = SimpleNamespace(
     ready_minutes=60.0,
     model=SimpleNamespace(name="smollm2-135m"),
     cloud=SimpleNamespace(token="daybox-local"),
+    volume=True,  # so that no compile cache is carried: tests/playbooks/test_compile_carrier.py
 )
 
 
@@ -63,6 +67,7 @@ def tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Story], S
         monkeypatch.setattr(bootstrap, "find_settings", lambda _stack: SETTINGS)
         monkeypatch.setattr("stacks.bundle.bundle_for", lambda _settings: BUNDLE)
         monkeypatch.setattr(bootstrap, "read_report", lambda _target: story.report)
+        monkeypatch.setattr(bootstrap, "holding", lambda _target, _what: nullcontext())
         monkeypatch.setattr(bootstrap, "follow", story.follow)
         monkeypatch.setattr("playbooks.stage_errors.last_lines", lambda _target, stage: f"the log of {stage}")
         monkeypatch.setattr(converge, "differences", lambda _t, files: [f for f in files if f.path in story.differ])
@@ -109,9 +114,50 @@ def test_another_bundle_is_brought_and_what_it_concerns_begins_again(
     again = [*whole_run(), *ran("vllm", 2000, 2001), *ran("ready", 2001, 2003)]
     story = tell(Story(replace(READY, bundle="another"), [seen(*whole_run()), seen(*again)]))
     story.differ = ("/opt/daybox/compose.yaml", "/opt/daybox/bundle.sha256")
+    make_ready(BOX, consent=True)
+    assert story.done == ["brought 2, again vllm ready"]
+    assert "bundle: 2 files are brought; beginning again: vllm, ready" in capsys.readouterr().err
+
+
+def test_a_box_that_serves_is_not_stopped_unasked_and_what_is_left_is_named(
+    tell: Callable[[Story], Story], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The stamp is left, too: it would say that all is there."""
+    files = tuple(File(path, 0o644, "x") for path in ("/opt/daybox/compose.yaml", "/opt/daybox/bin/report"))
+    story = tell(Story(replace(READY, bundle="another")))
+    monkeypatch.setattr("stacks.bundle.bundle_for", lambda _settings: Bundle(files))
+    story.differ = (*(file.path for file in files), "/opt/daybox/bundle.sha256")
+    stage_table.keep(BOX, fold(READY.events, BOOT))
+    make_ready(BOX)
+    said = capsys.readouterr()
+    assert story.done == ["brought 1, again"]
+    assert "local: NOT brought, because vLLM serves and would stop: /opt/daybox/compose.yaml; see it: fab b" in said.err
+    assert said.out == "local: ready; what was left stands above\n"
+
+
+def test_a_box_that_does_not_serve_gets_all_of_it_unasked(tell: Callable[[Story], Story]) -> None:
+    again = [*whole_run(), *ran("vllm", 2000, 2001), *ran("ready", 2001, 2003)]
+    story = tell(Story(replace(READY, bundle="another", ready=False), [seen(*again)]))
+    story.differ = ("/opt/daybox/compose.yaml", "/opt/daybox/bundle.sha256")
     make_ready(BOX)
     assert story.done == ["brought 2, again vllm ready"]
-    assert "bundle: 2 files differ; beginning again: vllm, ready" in capsys.readouterr().err
+
+
+def test_what_would_be_brought_is_only_said(
+    tell: Callable[[Story], Story], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    story = tell(Story(replace(READY, bundle="another", watchdog=WatchdogReport(False, None, None, ""))))
+    story.differ = ("/opt/daybox/compose.yaml", "/opt/daybox/bundle.sha256")
+    monkeypatch.setattr("playbooks.difference.texts", lambda _target, paths: dict.fromkeys(paths, "old"))
+    monkeypatch.setattr(bootstrap, "find_box", lambda _stack: BOX)
+    bootstrap.bootstrap(Context(), preview=True, json=True)
+    row = json.loads(capsys.readouterr().out)
+    assert (row["vllm"], row["serves"], row["diff"], story.done) == ("restarts", True, ["-old", "+x"], [])
+
+
+def test_json_is_of_the_preview(tell: Callable[[Story], Story]) -> None:
+    with pytest.raises(Exit, match="--json is for --preview"):
+        bootstrap.bootstrap(Context(), json=True)
 
 
 def test_files_that_no_stage_reads_are_brought_and_that_is_all(tell: Callable[[Story], Story]) -> None:

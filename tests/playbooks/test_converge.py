@@ -80,6 +80,9 @@ def test_a_file_of_an_empty_box_differs() -> None:
         (f"{UNITS}/daybox.target", ()),
         ("/opt/daybox/bundle.sha256", ()),
         ("/opt/daybox/seal.nft", ()),
+        ("/opt/daybox/webui.yaml", ()),
+        (f"{PROGRAMS}/webui", ()),
+        (f"{UNITS}/daybox-webui.service", ()),
     ],
 )
 def test_a_file_belongs_to(path: str, stages: tuple[str, ...]) -> None:
@@ -111,7 +114,49 @@ def test_a_file_that_no_stage_reads_starts_nothing() -> None:
 
 
 def test_a_changed_unit_is_read_again() -> None:
-    assert activate(Changes((f"{UNITS}/daybox.target",))) == f"systemctl daemon-reload; {COUNT}"
+    assert activate(Changes((f"{UNITS}/daybox-seal.service",))) == f"systemctl daemon-reload; {COUNT}"
+
+
+WEBUI_PATHS = ("/opt/daybox/webui.yaml", f"{PROGRAMS}/webui", f"{UNITS}/daybox-webui.service")
+
+
+@pytest.mark.parametrize("paths", [*((path,) for path in WEBUI_PATHS), WEBUI_PATHS])
+def test_a_changed_open_webui_is_started_once_and_no_stage_with_it(paths: tuple[str, ...]) -> None:
+    words = activate(Changes(paths, concerned(paths)))
+    assert words.removeprefix("systemctl daemon-reload; ") == f"{converge.START_WEBUI}; {COUNT}"
+
+
+@pytest.fixture
+def commands(tmp_path: Path) -> Path:
+    """A systemctl and a docker that note what they are asked."""
+    for name in ("systemctl", "docker"):
+        (tmp_path / name).write_text(f'#!/bin/sh\necho "{name} $*" >>{tmp_path}/calls\n')
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "calls").touch()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("wants", "unit", "calls"),
+    [
+        ("daybox-vllm.service", True, ["systemctl stop daybox-webui.service", "docker rm --force open-webui"]),
+        ("daybox-vllm.service daybox-webui.service", True, []),
+        ("daybox-vllm.service", False, []),
+    ],
+    ids=["not any more", "still", "never"],
+)
+def test_an_open_webui_that_the_stack_does_not_ask_for_any_more_is_ended(
+    commands: Path, wants: str, unit: bool, calls: list[str]
+) -> None:
+    units = commands / "units"
+    units.mkdir()
+    (units / "daybox.target").write_text(f"[Unit]\nWants={wants}\n")
+    if unit:
+        (units / "daybox-webui.service").touch()
+    script = converge.END_WEBUI.replace(UNITS, str(units))
+    subprocess.run(["sh", "-ec", script], env={"PATH": f"{commands}:/usr/bin:/bin"}, check=True)
+    assert (commands / "calls").read_text().splitlines() == calls
+    assert (units / "daybox-webui.service").exists() == (unit and not calls)
 
 
 def test_a_changed_seal_is_reloaded_and_never_taken_away() -> None:

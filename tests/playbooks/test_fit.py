@@ -14,6 +14,7 @@ from playbooks.fit import fit
 from playbooks.fit_view import WIDTH, arithmetic, bar
 from stacks import stack_file
 from stacks.catalog import MODELS, PLANS, PRICES_READ
+from stacks.secrets import WAYS
 from stacks.sizing import fit as fit_of
 from stacks.values import named, own_port
 from tests.cloud import TOKEN, Cloud, start_cloud
@@ -289,7 +290,7 @@ def test_a_region_with_a_price_of_its_own_is_asked_for_that(
 
 def test_no_token_is_a_fault_of_its_own(stack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LINODE_TOKEN")
-    assert faults(stack) == ["LINODE_TOKEN: is not set; export LINODE_TOKEN with a token of the account that pays"]
+    assert faults(stack) == [f"LINODE_TOKEN: is not set; {WAYS}"]
 
 
 def test_any_model_of_the_hub_is_sized_with_the_same_arithmetic(

@@ -11,6 +11,7 @@ from stacks.arming import ARM_SECONDS
 from stacks.belongings import FIREWALL, TOKEN, VOLUME, Belonging, Kind
 from stacks.lease import Lease
 from stacks.proof import LANDING_SECONDS
+from stacks.volume_terms import tags_of
 from tests.stacks.test_receipt import ENTRY, START
 
 NOW = START + timedelta(hours=2)
@@ -180,6 +181,12 @@ def test_what_a_living_box_needs_is_no_leftover(kind: Kind, living: Instance) ->
 def test_what_hangs_on_anything_is_no_leftover(held: tuple[str, int]) -> None:
     others = Instance(3, "blog", "running", "2026-11-21T09:00:05", "g6", "us-ord", "192.0.2.2", ())
     assert verdict_kind(thing(hangs_on=(held,)), staying=(others,)) is None
+
+
+def test_a_kept_volume_is_of_no_lease_and_its_own_end_counts() -> None:
+    """As `up` tags it: whose box it was on last is nobody's business."""
+    kept = {until: thing(VOLUME, tags=tuple(tags_of(ENTRY.stack, "me", until))) for until in (EARLIER, LATER)}
+    assert {until: verdict_kind(one) for until, one in kept.items()} == {EARLIER: "past", LATER: "data"}
 
 
 def test_a_volume_is_data_and_stays_until_its_end() -> None:

@@ -14,7 +14,8 @@ from stacks.errors import BoxError, UsageError
 from stacks.ssh import REACH_HINT, Target
 from tests.playbooks.pretend_box import BOX
 
-STAGES = " ".join(f"--unit=daybox-{name}.service" for name in ("driver", "docker", "image", "weights", "vllm", "ready"))
+GRAPH_NAMES = ("driver", "docker", "image", "volume", "weights", "vllm", "ready")
+STAGES = " ".join(f"--unit=daybox-{name}.service" for name in GRAPH_NAMES)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from playbooks import stack_config
 from playbooks.boxes import ROOT
-from playbooks.stack_config import config_set, own_text
+from playbooks.stack_config import config_set, own_text, pulumi_up_quietly
 from stacks.errors import CloudError
 from tests.playbooks.pretend_pulumi import calls as calls
 
@@ -64,3 +64,13 @@ def test_ctrl_c_lets_pulumi_end_by_itself(tmp_path: Path) -> None:
         os.killpg(fab.pid, signal.SIGINT)
         said, _ = fab.communicate(timeout=30)
     assert (said.strip(), (tmp_path / "end").read_text()) == ("7", "orderly\n")
+
+
+@pytest.mark.parametrize(("status", "said"), [(0, ""), (3, "why it failed")])
+def test_a_quiet_up_is_heard_only_if_it_fails(
+    status: int, said: str, calls: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (calls.parent / "pulumi").write_text(f"#!/bin/sh\necho why it failed >&2\nexit {status}\n")
+    assert pulumi_up_quietly("s") == status
+    heard = capfd.readouterr()
+    assert (heard.out, heard.err.strip()) == ("", said)

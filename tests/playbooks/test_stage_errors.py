@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from playbooks import stage_errors
+from playbooks import stage_errors, start_logs
+from playbooks.stage_errors import CausedError
 from stacks.errors import BoxError
 from stacks.ssh import REACH_HINT
+from tests.playbooks.given_exam import HEALTHY, KV_TOO_SMALL
 
 TARGET: Any = None  # what runs on the box is given
 
@@ -54,3 +56,18 @@ def test_a_box_that_went_away_meanwhile_hides_no_failure(monkeypatch: pytest.Mon
 def test_a_stage_that_said_nothing_failed_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stage_errors, "last_lines", lambda _target, _stage: "")
     assert stage_errors.stage_error(TARGET, "image", "").fact == "box/image: failed without a word"
+
+
+def test_a_stage_that_failed_because_of_vllm_names_its_cause_and_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage_errors, "last_lines", lambda _target, _stage: "")
+    monkeypatch.setattr(start_logs, "run", lambda *_, **__: SimpleNamespace(stdout=KV_TOO_SMALL))
+    error = stage_errors.stage_error(TARGET, "ready", "the container is running after 2 restarts")
+    assert isinstance(error, CausedError) and error.exit_code == 6
+    assert error.fact.startswith("box/vllm: kv-too-small: ValueError: To serve at least one request")
+    assert error.hint.startswith("set the context to 1920") and "fab doctor --fix" in error.hint
+
+
+def test_a_log_without_a_cause_leaves_the_stages_own_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage_errors, "last_lines", lambda _target, _stage: "")
+    monkeypatch.setattr(start_logs, "run", lambda *_, **__: SimpleNamespace(stdout=HEALTHY))
+    assert stage_errors.stage_error(TARGET, "ready", "no answer").fact == "box/ready: no answer"

@@ -24,7 +24,11 @@ def row_of(stage: str, events: list[Event], boot: str = BOOT, words: dict[str, s
 
 
 def test_there_is_a_row_for_every_stage_in_the_order_of_the_table() -> None:
-    assert [row.stage for row in fold([], BOOT)] == [stage.name for stage in STAGES]
+    assert [row.stage for row in fold([], BOOT)] == [stage.name for stage in STAGES if not stage.optional]
+
+
+def test_an_optional_stage_has_a_row_once_it_has_begun() -> None:
+    assert row_of("volume", [Event("volume", "start", 1.0, BOOT)]).state == "running"
 
 
 def test_a_stage_without_events_waits() -> None:

@@ -16,10 +16,14 @@ from pathlib import Path
 import pytest
 
 from playbooks import status
+from playbooks.pulse import KV, RUNNING, WAITING
 from playbooks.standing import Standing
 from playbooks.status import SweepLine, ago, check_watchable, sweep_lines
 from stacks import sweeps
 from stacks.errors import UsageError
+from tests.playbooks.fake_vllm import fake_vllm
+from tests.playbooks.own_sshd import own_sshd
+from tests.playbooks.pretend_box import PretendBox
 from tests.playbooks.test_standing import NOW, up
 
 DOWN = Standing("local", "down")
@@ -29,7 +33,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(autouse=True)
 def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
-    monkeypatch.setattr(status, "standings", lambda _stack: [DOWN])
+    monkeypatch.setattr(status, "standings", lambda *_: [DOWN])
 
 
 def test_json_is_a_list_of_rows_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,7 +87,7 @@ from playbooks.status import Seen
 from stacks.errors import ConfigError
 from datetime import UTC, datetime
 looks = []
-def standings(_stack):
+def standings(_stack, _report_of):
     looks.append(1)
     if len(looks) == 2:
         raise ConfigError("pulumi: is not on PATH", hint="source scripts/env")
@@ -97,12 +101,29 @@ print("after")
 """
 
 
+# Its box is an ssh server of the test, whose port and keys stand in the environment.
+WITH_BOX = """
+import os
+from pathlib import Path
+from playbooks import pulse_feed, status
+from stacks.ssh import Target, prepare
+from tests.playbooks.pretend_box import BOX
+from tests.playbooks.test_standing import up
+key, port = os.environ["BOX_KEY"], int(os.environ["BOX_PORT"])
+target = Target("local", "127.0.0.1", BOX.alias, Path(os.environ["LOGIN_KEY"]), (key,), port)
+pulse_feed.box_target = lambda _box: prepare(target)
+pulse_feed.EVERY_SECONDS = 0.2
+status.standings = lambda _stack, report_of: [up(report=report_of(BOX))]
+status.status.body(None, watch=True, every=1)
+"""
+
+
 @contextmanager
-def watching(**environment: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+def watching(program: str = PROGRAM, **environment: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     """`fab status --watch` on a terminal of 80 columns: its far end, and the process."""
     far, near = pty.openpty()
     variables = os.environ | {"COLUMNS": "80", "LINES": "24", "TERM": "xterm-256color"} | environment
-    words = [sys.executable, "-c", PROGRAM]
+    words = [sys.executable, "-c", program]
     process = subprocess.Popen(words, cwd=ROOT, env=variables, stdin=near, stdout=near, stderr=near)
     os.close(near)
     try:
@@ -140,3 +161,39 @@ def test_without_colour_there_is_none_and_the_screen_is_given_back() -> None:
         text += said_until(far, "\x1b[?1049l")
         assert process.wait(timeout=5) == 0
     assert not any(f"\x1b[{code}m" in text for code in ("31", "32", "1;31", "1;32", "33"))
+
+
+@pytest.fixture
+def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PretendBox]:
+    """One with a vLLM that is at work, and no card."""
+    monkeypatch.setenv("DAYBOX_ROOT", str(tmp_path / "box"))
+    with fake_vllm() as vllm, own_sshd(tmp_path / "sshd") as sshd:
+        monkeypatch.setenv("DAYBOX_VLLM", f"http://127.0.0.1:{vllm.port}")
+        vllm.counters |= {RUNNING: 3.0, WAITING: 0.0, KV: 0.5}
+        found = PretendBox(tmp_path / "box", sshd)
+        report = {"boot": "b", "bundle": "b", "stages": [], "watchdog": {"armed": True}, "ready": True}
+        found.program(found.onbox.report, f"#!/bin/sh\necho '{json.dumps(report)}'\n")
+        yield found
+
+
+def test_a_box_is_seen_live_over_one_connection_and_nothing_stays_on_it(box: PretendBox) -> None:
+    reach = {"BOX_KEY": box.sshd.host_key, "BOX_PORT": str(box.sshd.port), "LOGIN_KEY": str(box.sshd.login_key)}
+    with watching(WITH_BOX, NO_COLOR="1", **reach) as (far, process):
+        text = said_until(far, "3 running, 0 waiting")
+        assert "no GPU (CPU)" in text and "50 % in use" in text and "– in, – out" in text
+        time.sleep(2.5)  # two looks at the accounts later
+        assert len(box.sshd.sessions.connections) == 1
+        [program] = box.sshd.sessions.programs
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=5) == 0
+    program.wait(timeout=5)
+
+
+def test_a_box_that_goes_away_while_it_is_watched_is_said_to_be_silent(box: PretendBox) -> None:
+    reach = {"BOX_KEY": box.sshd.host_key, "BOX_PORT": str(box.sshd.port), "LOGIN_KEY": str(box.sshd.login_key)}
+    with watching(WITH_BOX, NO_COLOR="1", **reach) as (far, process):
+        said_until(far, "3 running, 0 waiting")
+        box.sshd.stop()
+        said_until(far, "not reached at 127.0.0.1")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=5) == 0

@@ -9,7 +9,8 @@ import pytest
 
 from playbooks.sweep_token import keep, minted, revoke, token_file
 from stacks.account import Account
-from stacks.errors import CloudError
+from stacks.errors import CloudError, ConfigError
+from stacks.secrets import Found
 from tests.cloud import TOKEN, Cloud, start_cloud
 
 WEAK, NARROW = "weak-token", "narrow-token"
@@ -30,6 +31,11 @@ def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
 
 
+def exported(token: str) -> Found:
+    """That token in LINODE_TOKEN, in clear."""
+    return Found(token, "LINODE_TOKEN", may_be_kept=True)
+
+
 def own(cloud: Cloud) -> list[dict[str, Any]]:
     """The timer's own tokens that the account lists."""
     rows: list[dict[str, Any]] = cloud.json("GET", "/profile/tokens")["data"]
@@ -37,7 +43,7 @@ def own(cloud: Cloud) -> list[dict[str, Any]]:
 
 
 def test_it_is_made_with_the_least_scopes_for_a_year_and_read_by_nobody_else(cloud: Cloud) -> None:
-    word = keep(Account(cloud.url, TOKEN), TOKEN, "me")
+    word = keep(Account(cloud.url, TOKEN), exported(TOKEN), "me")
     [row] = own(cloud)
     assert row["scopes"] == f"{LEAST} volumes:read_write"
     assert timedelta(days=364) < datetime.fromisoformat(row["expiry"]) - datetime.now(UTC).replace(tzinfo=None)
@@ -47,7 +53,7 @@ def test_it_is_made_with_the_least_scopes_for_a_year_and_read_by_nobody_else(clo
 
 
 def test_it_ends_a_box_and_may_make_no_token(cloud: Cloud) -> None:
-    keep(Account(cloud.url, TOKEN), TOKEN, "me")
+    keep(Account(cloud.url, TOKEN), exported(TOKEN), "me")
     account = Account(cloud.url, token_file().read_text().strip())
     account.end(cloud.create("daybox-short")["id"])
     with pytest.raises(CloudError, match="not authorized"):
@@ -56,14 +62,14 @@ def test_it_ends_a_box_and_may_make_no_token(cloud: Cloud) -> None:
 
 
 def test_no_scope_is_asked_for_that_the_token_itself_lacks(cloud: Cloud) -> None:
-    keep(Account(cloud.url, NARROW), NARROW, "me")
+    keep(Account(cloud.url, NARROW), exported(NARROW), "me")
     assert own(cloud)[0]["scopes"] == LEAST
     revoke(Account(cloud.url, TOKEN), "me")
 
 
 def test_made_again_the_old_ones_are_revoked(cloud: Cloud) -> None:
     account = Account(cloud.url, TOKEN)
-    keep(account, TOKEN, "me"), keep(account, TOKEN, "me")
+    keep(account, exported(TOKEN), "me"), keep(account, exported(TOKEN), "me")
     new = minted()
     assert new and len(own(cloud)) == 2
     revoke(account, "me", but=new["id"])
@@ -73,15 +79,24 @@ def test_made_again_the_old_ones_are_revoked(cloud: Cloud) -> None:
 
 
 def test_where_none_can_be_made_the_given_one_is_kept_and_that_is_said(cloud: Cloud) -> None:
-    word = keep(Account(cloud.url, WEAK), WEAK, "me")
+    word = keep(Account(cloud.url, WEAK), exported(WEAK), "me")
     assert (token_file().read_text(), minted()) == (f"{WEAK}\n", None)
     assert word.startswith("it keeps your LINODE_TOKEN, which may make no other")
 
 
+def test_one_that_a_command_told_is_not_written_down(cloud: Cloud) -> None:
+    with pytest.raises(ConfigError) as caught:
+        keep(Account(cloud.url, WEAK), Found(WEAK, "LINODE_TOKEN's command"), "me")
+    assert caught.value.fact == (
+        "LINODE_TOKEN's command: its token may make no other (that needs account:read_write), and is not written down"
+    )
+    assert not token_file().exists()
+
+
 def test_one_of_its_own_is_not_given_up_for_one_that_can_make_none(cloud: Cloud) -> None:
-    keep(Account(cloud.url, TOKEN), TOKEN, "me")
+    keep(Account(cloud.url, TOKEN), exported(TOKEN), "me")
     before = token_file().read_text()
-    assert "the token of its own that it had" in keep(Account(cloud.url, WEAK), WEAK, "me")
+    assert "the token of its own that it had" in keep(Account(cloud.url, WEAK), exported(WEAK), "me")
     assert token_file().read_text() == before
     revoke(Account(cloud.url, TOKEN), "me")
 
@@ -89,5 +104,5 @@ def test_one_of_its_own_is_not_given_up_for_one_that_can_make_none(cloud: Cloud)
 def test_a_token_that_cannot_end_a_box_is_refused(cloud: Cloud) -> None:
     cloud.add_token("reads", "linodes:read_only events:read_only")
     with pytest.raises(CloudError, match="lacks the scope linodes:read_write, firewall:read_write"):
-        keep(Account(cloud.url, "reads"), "reads", "me")
+        keep(Account(cloud.url, "reads"), exported("reads"), "me")
     assert not token_file().exists()

@@ -6,7 +6,9 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from playbooks import bootstrap, gateway_process, tunnel
 from playbooks.endpoint import Endpoint
 from playbooks.gateway_process import gateway_environment, orders_for, start_words
 from playbooks.keys import client_key
+from playbooks.port import check_port
 from playbooks.report import Report, WatchdogReport
 from playbooks.stage_table import keep, record_file
 from playbooks.tunnel import close_for, open_for, tunnel_meant
@@ -26,6 +29,7 @@ from playbooks.tunnel_status import open_tunnels, status_line, tunnel_row
 from stacks.box import Box
 from stacks.errors import BoxError, ModelError, UsageError
 from stacks.ssh import REACH_HINT, Target, environment, prepare
+from stacks.webui import webui_port
 from tests.playbooks.fake_box import BOX_KEY, SERVED, FakeBox, LoopThread, free_port, serve
 from tests.playbooks.own_sshd import OwnSshd, descendants, own_sshd
 
@@ -120,6 +124,38 @@ def test_opening_proves_one_completion_and_a_second_time_changes_nothing(world: 
     pid, asked = world.gateway_pid(), len(world.vllm.asked)
     assert open_for(world.box) == f"tunnel: already open, http://127.0.0.1:{world.box.port}/v1"
     assert (world.gateway_pid(), [one["path"] for one in world.vllm.asked[asked:]]) == (pid, ["/v1/models"])
+
+
+def test_open_webui_has_a_port_of_its_own_which_is_held_as_long(world: World) -> None:
+    """Nothing answers on the box: the gateway says so itself, and nobody else can take the port."""
+    second = webui_port(world.box.port)
+    open_for(replace(world.box, webui=True))
+    with closing(HTTPConnection("127.0.0.1", second, timeout=10)) as connection:
+        connection.request("GET", "/health")
+        reply = connection.getresponse()
+        assert (reply.status, b"fab webui" in reply.read()) == (503, True)
+    with pytest.raises(UsageError):
+        check_port("s", second)
+    close_for("s")
+    check_port("s", second)
+
+
+def test_a_second_port_that_is_taken_is_named_before_anything_is_started(world: World) -> None:
+    with socket.socket() as thief, pytest.raises(UsageError) as caught:
+        thief.bind(("127.0.0.1", webui_port(world.box.port)))
+        thief.listen()
+        open_for(replace(world.box, webui=True))
+    assert f"stacks/s/port: {webui_port(world.box.port)} on this laptop is taken" in caught.value.fact
+    assert living_pid(tunnel_dir("s")) is None
+
+
+def test_a_box_that_gets_open_webui_gets_the_second_port_with_the_next_open(world: World) -> None:
+    open_for(world.box)
+    first = world.gateway_pid()
+    open_for(replace(world.box, webui=True))
+    assert world.gateway_pid() != first
+    with pytest.raises(UsageError):
+        check_port("s", webui_port(world.box.port))
 
 
 def test_closing_frees_the_port_ends_ssh_and_forgets_the_key(world: World) -> None:
@@ -219,6 +255,17 @@ def test_a_new_lease_replaces_the_gateway_of_the_old_one(world: World) -> None:
     open_for(new)
     assert world.gateway_pid() != old
     assert tunnel_row("s")["lease"] == "lease-2"
+
+
+def test_a_gateway_that_cannot_prove_whose_it_is_is_replaced(world: World) -> None:
+    """As one of an older checkout: after a git pull `fab tunnel` opens it anew."""
+    open_for(world.box)
+    old = world.gateway_pid()
+    (tunnel_dir("s") / "witness").write_text("another secret than it knows\n")
+    assert not tunnel_row("s")["alive"]
+    assert open_for(world.box).startswith("tunnel: open")
+    assert world.gateway_pid() != old
+    assert tunnel_row("s")["alive"]
 
 
 def test_a_taken_port_is_an_error_before_anything_is_started(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

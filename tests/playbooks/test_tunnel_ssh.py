@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,8 @@ def test_the_command_is_pinned_supervised_and_relative_to_its_folder() -> None:
         " -o StreamLocalBindMask=0177 -o ServerAliveInterval=5 -o ServerAliveCountMax=3 -o ConnectTimeout=5"
         " -o BatchMode=yes -o LogLevel=INFO -L ./vllm.sock:127.0.0.1:8000 daybox-12345678"
     )
+    both = " ".join(ssh_words(replace(ORDERS, webui_port=19001)))
+    assert both.endswith(" -L ./webui.sock:127.0.0.1:3000 -L ./vllm.sock:127.0.0.1:8000 daybox-12345678")
     assert " ".join(leave_words(ORDERS)) == "ssh -F /f/ssh_config -S ./control -O exit daybox-12345678"
 
 

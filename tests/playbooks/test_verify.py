@@ -4,8 +4,10 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +16,15 @@ from invoke.exceptions import Exit
 
 from playbooks import verify
 from playbooks.boxes import ROOT
-from playbooks.verify import FACTS_VARIABLE, checks_in, environment, plain_name, pytest_words, shared_connection
+from playbooks.verify import (
+    FACTS_VARIABLE,
+    checks_in,
+    environment,
+    plain_name,
+    pytest_words,
+    shared_connection,
+    side_by_side,
+)
 from stacks.bundle import Bundle, File
 from stacks.errors import BoxError
 from stacks.ssh import Target
@@ -90,7 +100,7 @@ def test_the_checks_go_over_the_pinned_ssh() -> None:
     assert pytest_words("daybox-7", Path("/t/ssh_config"), Path("/t/report.xml"))[1:] == [
         *("-m", "pytest", "tests/host", "--hosts=ssh://daybox-7?controlpersist=5", "--ssh-config=/t/ssh_config"),
         *("-p", "testinfra.plugin", "-p", "pytest_timeout", "-p", "no:cacheprovider"),
-        *("--tb=short", "-v", "--junitxml=/t/report.xml"),
+        *("--tb=short", "-v", "--timeout=50", "--junitxml=/t/report.xml"),
     ]
 
 
@@ -131,43 +141,107 @@ def test_the_box_is_not_part_of_a_checks_name(name: str, plain: str) -> None:
     assert plain_name(name) == plain
 
 
+ROWS = list[dict[str, Any]]
+
+
 @pytest.fixture
-def checks(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Filled by the test: what the checks of a box came to."""
-    found: list[dict[str, Any]] = []
+def checks(monkeypatch: pytest.MonkeyPatch) -> tuple[ROWS, ROWS]:
+    """Filled by the test: what the checks of a box came to, and those of its model."""
+    own: ROWS = []
+    trial: ROWS = []
     monkeypatch.setattr(verify, "find_box", lambda _stack: BOX)
     monkeypatch.setattr(verify, "find_settings", lambda _stack: None)
+    monkeypatch.setattr(verify, "box_target", lambda _box: None)
+    monkeypatch.setattr(verify, "run", lambda _target, _command: None)
     monkeypatch.setattr(verify, "facts", lambda _box, _settings: {})
-    monkeypatch.setattr(verify, "run_checks", lambda _box, _facts, quiet: found)
-    return found
+    monkeypatch.setattr(verify, "run_checks", lambda _box, _facts, quiet: own)
+    monkeypatch.setattr(verify, "try_out", lambda _target, _settings, _stop: trial)
+    return own, trial
 
 
-def test_a_failed_check_fails_the_command_and_is_named(checks: list[dict[str, Any]]) -> None:
-    checks += [{"check": "test_a", "outcome": "passed"}, {"check": "test_b", "outcome": "failed"}]
+def row(check: str, outcome: str = "passed", word: str = "") -> dict[str, Any]:
+    return {"check": check, "outcome": outcome, "seconds": 0.25, "word": word}
+
+
+def test_a_failed_check_fails_the_command_and_is_named(checks: tuple[ROWS, ROWS]) -> None:
+    checks[0].extend([row("test_a"), row("test_b", "failed")])
     with pytest.raises(Exit) as caught:
         verify.verify.body(None)
-    assert str(caught.value).startswith("box/daybox-12345678: 1 of 2 checks failed: test_b;")
+    assert str(caught.value).startswith("box/daybox-12345678: 1 of 2 checks failed: test_b; `fab bootstrap`")
     assert caught.value.code == BoxError.exit_code
 
 
-def test_many_failures_are_counted_and_the_first_named(checks: list[dict[str, Any]]) -> None:
-    checks += [{"check": f"test_{number}", "outcome": "failed"} for number in range(9)]
+def test_a_model_that_fails_fails_the_command_and_points_to_the_doctor(checks: tuple[ROWS, ROWS]) -> None:
+    checks[0].append(row("test_a"))
+    checks[1].append(row("model_answers", "failed", "no"))
+    with pytest.raises(Exit, match="1 of 2 checks failed: model_answers; `fab doctor`"):
+        verify.verify.body(None)
+
+
+def test_many_failures_are_counted_and_the_first_named(checks: tuple[ROWS, ROWS]) -> None:
+    checks[0].extend(row(f"test_{number}", "failed") for number in range(9))
     with pytest.raises(Exit, match="9 of 9 checks failed: test_0, test_1, test_2, test_3, test_4 …;"):
         verify.verify.body(None)
 
 
-def test_a_box_that_is_not_reached_is_not_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
-    with pytest.raises(BoxError, match="not reached at nowhere"):
-        verify.run_checks(replace(BOX, address="nowhere.invalid"), {}, quiet=True)
+def test_people_see_the_models_rows_each_with_its_word(
+    checks: tuple[ROWS, ROWS], capsys: pytest.CaptureFixture[str]
+) -> None:
+    checks[1].extend([row("model_answers"), row("gpus_are_linked", "skipped", "no GPU")])
+    verify.verify.body(None)
+    assert capsys.readouterr().out == "model_answers PASSED (0.2 s)\ngpus_are_linked SKIPPED (0.2 s)  no GPU\n"
 
 
-def test_json_holds_every_check(checks: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]) -> None:
-    checks.append({"check": "test_a", "outcome": "passed"})
+def test_json_holds_every_check(checks: tuple[ROWS, ROWS], capsys: pytest.CaptureFixture[str]) -> None:
+    checks[0].append(row("test_a"))
+    checks[1].append(row("model_answers"))
     verify.verify.body(None, json=True)
     assert json.loads(capsys.readouterr().out) == {
         "stack": "local",
         "lease": BOX.lease,
         "instance_id": BOX.instance_id,
-        "checks": checks,
+        "checks": [*checks[0], *checks[1]],
     }
+
+
+def test_a_box_that_is_not_reached_is_not_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
+    monkeypatch.setattr(verify, "find_box", lambda _stack: replace(BOX, address="nowhere.invalid"))
+    monkeypatch.setattr(verify, "find_settings", lambda _stack: None)
+    with pytest.raises(Exit, match="not reached at nowhere"):
+        verify.verify.body(None)
+
+
+def test_the_model_is_tried_while_the_box_is_checked() -> None:
+    meeting = threading.Barrier(2, timeout=10)  # neither ends before the other has begun
+
+    def side(*_: Event) -> ROWS:
+        meeting.wait()
+        return [row("one")]
+
+    assert side_by_side(side, side) == ([row("one")], [row("one")])
+
+
+def test_checks_that_break_off_end_the_trial_too() -> None:
+    told: list[bool] = []
+
+    def broken() -> ROWS:
+        raise BoxError("box/daybox-7: pytest ended with 2", hint="")
+
+    def trial(stop: Event) -> ROWS:
+        told.append(stop.wait(10))
+        return []
+
+    with pytest.raises(BoxError, match="ended with 2"):
+        side_by_side(broken, trial)
+    assert told == [True]
+
+
+def test_a_box_that_vanishes_in_the_middle_ends_the_checks(tmp_path: Path) -> None:
+    """Each of the others would wait for it in vain."""
+    (tmp_path / "facts.json").write_text(json.dumps(facts_of_a_box()))
+    (tmp_path / "config").write_text("Host daybox-7\n  HostName 127.0.0.1\n  Port 9\n")
+    words = pytest_words("daybox-7", tmp_path / "config", tmp_path / "report.xml")[3:]
+    done = run_pytest(*words, **{FACTS_VARIABLE: str(tmp_path / "facts.json"), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"})
+    assert done.returncode == 1 and "the box is not reached any more" in done.stdout
+    assert [found["outcome"] for found in checks_in((tmp_path / "report.xml").read_text())] == ["failed"]

@@ -26,6 +26,7 @@ VALUES: dict[str, Any] = {
     "host_key": "ssh-ed25519 AAAA",
     "bundle_sha256": "00ff",
     "login_key": "/keys/login_ed25519",
+    "webui": True,
 }
 
 
@@ -41,6 +42,12 @@ def test_an_id_that_pulumi_made_text_is_a_number_again() -> None:
 def test_a_forgotten_output_is_found_when_it_is_written_not_when_it_is_read() -> None:
     with pytest.raises(TypeError, match="lease missing"):
         Box.to_outputs(**{name: value for name, value in VALUES.items() if name != "lease"})
+
+
+def test_a_box_of_an_older_checkout_is_still_found_after_a_git_pull() -> None:
+    outputs = Box.to_outputs(**VALUES)
+    del outputs["webui"]
+    assert Box.from_outputs(outputs).webui is False
 
 
 def test_a_stack_that_is_not_up_has_no_box() -> None:

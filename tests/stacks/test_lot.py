@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from stacks.account import NEEDED_SCOPES
-from stacks.errors import ConfigError
+from stacks.errors import CloudError, ConfigError
 from stacks.ledger import Entry
-from stacks.lot import agreed_price, lacking
+from stacks.lot import agreed_price, check_provider_has, lacking, may_keep
 from stacks.settings import Settings
 from tests.shipped import settings_of
 from tests.stacks.test_receipt import ENTRY
@@ -28,6 +28,17 @@ def test_a_missing_scope_is_named() -> None:
 
 def test_reading_is_not_writing() -> None:
     assert lacking({"linodes:read_only"}, ["linodes:read_write"]) == ["linodes:read_write"]
+
+
+def test_a_volume_needs_a_scope_of_its_own_and_only_a_volume_does() -> None:
+    may_keep(False, NEEDED_SCOPES)
+    may_keep(True, [*NEEDED_SCOPES, "volumes:read_write"])
+    with pytest.raises(CloudError) as caught:
+        may_keep(True, NEEDED_SCOPES)
+    assert caught.value.line() == (
+        "LINODE_TOKEN: lacks the scope volumes:read_write, and the stack asks for a volume; "
+        "add the scope, or pulumi config set daybox:volume false"
+    )
 
 
 @pytest.fixture
@@ -52,3 +63,24 @@ def test_another_plan_is_another_lease(settings: Settings, other: dict[str, str]
     with pytest.raises(ConfigError) as caught:
         agreed_price(settings, known(settings, **other))
     assert caught.value.hint == "another plan is another lease: pulumi destroy -s coder-32b, then pulumi up"
+
+
+@pytest.mark.parametrize(("token", "cloud_token"), [("in-clear", ""), ("", "daybox-local"), ("command: x", "fixed")])
+def test_a_provider_that_has_its_token_is_let_go_on(
+    monkeypatch: pytest.MonkeyPatch, token: str, cloud_token: str
+) -> None:
+    monkeypatch.setenv("LINODE_TOKEN", token)
+    check_provider_has(cloud_token)
+
+
+@pytest.mark.parametrize("token", ["", "command: op read op://dev/linode/token"])
+def test_a_provider_that_would_have_none_is_found_before_anything_is_made(
+    monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    monkeypatch.setenv("LINODE_TOKEN", token)
+    with pytest.raises(ConfigError) as caught:
+        check_provider_has("")
+    assert caught.value.line() == (
+        "LINODE_TOKEN: this pulumi does not have it in clear, and its linode provider looks nowhere else; "
+        "source scripts/env: its pulumi asks for it where you keep it"
+    )

@@ -20,6 +20,7 @@ def lot(folder: Path, minutes: float, **changes: str) -> Any:
         entry=SimpleNamespace(usd_per_hour=1.05, price_source="api.linode.com 2026-11-25"),
         lease=SimpleNamespace(start=START),
         ends=START + timedelta(minutes=minutes),
+        volume=None,
     )
 
 

@@ -11,7 +11,18 @@ def test_the_box_can_end_itself_before_anything_else_happens() -> None:
 
 
 def test_driver_docker_and_weights_do_not_wait_for_each_other() -> None:
-    assert [stage.name for stage in GRAPH if not stage.after] == ["driver", "docker", "weights"]
+    must = [stage for stage in GRAPH if not stage.optional]
+    assert [stage.name for stage in must if not set(stage.after) & {one.name for one in must}] == [
+        "driver",
+        "docker",
+        "weights",
+    ]
+
+
+def test_no_stage_but_a_volume_is_optional_and_only_the_weights_wait_for_it() -> None:
+    """What may not be there must not be what others silently count on."""
+    assert [stage.name for stage in GRAPH if stage.optional] == ["volume"]
+    assert [stage.name for stage in GRAPH if "volume" in stage.after] == ["weights"]
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)

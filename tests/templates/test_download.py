@@ -186,19 +186,19 @@ def test_a_small_file_is_checked_as_well_as_a_large_one(onbox: OnBox, hub: Hub) 
     assert download(onbox).stderr.startswith("config.json: the Hub announced digest ")
 
 
-def test_a_gated_model_names_the_file_where_a_token_belongs(onbox: OnBox, hub: Hub) -> None:
+def test_a_gated_model_names_the_variable_where_a_token_belongs(onbox: OnBox, hub: Hub) -> None:
     hub.token = "hf_secret"
     done = download(onbox)
     assert done.returncode == 1
     assert done.stderr == (
-        "some/tiny is gated, private or not there (HTTP 401); if it is gated, a token that may read it belongs into"
-        " /etc/daybox/hub-token\n"
+        "some/tiny is gated, private or not there (HTTP 401); with a token that may read it in HF_TOKEN,"
+        " `fab bootstrap` tries again\n"
     )
 
 
 def test_a_token_opens_a_gated_model_and_reaches_nobody_but_the_hub(onbox: OnBox, hub: Hub) -> None:
     hub.token = "hf_secret"
-    onbox.write("etc/daybox/hub-token", "hf_secret\n", 0o600)
+    onbox.write("run/daybox/hub-token", "hf_secret\n", 0o600)
     done = download(onbox)
     assert done.returncode == 0
     assert hub.store_requests and not [request for request in hub.store_requests if "hf_secret" in request]

@@ -14,14 +14,22 @@ needs_nft = pytest.mark.skipif(not shutil.which("unshare") or not shutil.which("
 
 
 def test_the_seal_is_what_was_reviewed() -> None:
-    text = render("seal.nft.j2", bridge=BRIDGE)
+    text = render("seal.nft.j2", bridge=BRIDGE, inside_port=None)
     assert text == golden("seal.nft", text)
 
 
+def test_with_open_webui_the_models_port_is_open_inside_and_nothing_else_differs() -> None:
+    closed, opened = (render("seal.nft.j2", bridge=BRIDGE, inside_port=port).splitlines() for port in (None, 8000))
+    comment, rule = [line.strip() for line in opened if line not in closed]
+    assert rule == f'iifname "{BRIDGE}" tcp dport 8000 fib daddr oifname "{BRIDGE}" accept'
+    assert comment.startswith("#") and [line for line in opened if line in closed] == closed
+
+
 @needs_nft
-def test_nft_takes_it_twice_in_a_row_and_it_is_there_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("inside_port", [None, 8000], ids=["vllm", "webui"])
+def test_nft_takes_it_twice_in_a_row_and_it_is_there_once(tmp_path: Path, inside_port: int | None) -> None:
     path = tmp_path / "seal.nft"
-    path.write_text(render("seal.nft.j2", bridge=BRIDGE))
+    path.write_text(render("seal.nft.j2", bridge=BRIDGE, inside_port=inside_port))
     script = f"nft -f {path} && nft -f {path} && nft list ruleset"
     words = ["unshare", "--net", "--map-root-user", "sh", "-c", script]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
@@ -30,3 +38,4 @@ def test_nft_takes_it_twice_in_a_row_and_it_is_there_once(tmp_path: Path) -> Non
     assert done.returncode == 0, done.stderr
     assert done.stdout.count(f'iifname "{BRIDGE}" ct state != {{ established, related }} counter') == 1
     assert "table inet daybox" in done.stdout
+    assert done.stdout.count("dport 8000") == (1 if inside_port else 0)

@@ -14,13 +14,15 @@ from tests.golden_text import golden
 from tests.shipped import settings_of
 
 FOLDER = "/etc/systemd/system/"
-INSTALLERS = {unit("driver"), unit("docker")}  # they run dpkg: see the comments in stage.service.j2
+# The first two run dpkg, the third mounts for all to see: see the comments in stage.service.j2.
+FOR_ALL = {unit("driver"), unit("docker"), unit("volume")}
 needs_systemd = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd to ask")
 
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return bundle_for(settings_of("local", tmp_path_factory.mktemp("keys")))
+    """Of a box with a volume: it has every stage."""
+    return bundle_for(settings_of("local", tmp_path_factory.mktemp("keys"), volume="true"))
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +78,8 @@ def test_systemd_finds_no_fault(root: Path, name: str) -> None:
 
 @needs_systemd
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_unit_has_few_rights_and_an_installer_not_many_more(root: Path, name: str) -> None:
-    most = 40 if name in INSTALLERS else 20
+def test_a_unit_has_few_rights_and_what_works_for_all_not_many_more(root: Path, name: str) -> None:
+    most = 40 if name in FOR_ALL else 20
     words = ["systemd-analyze", "security", "--offline=true", f"--threshold={most}", f"--root={root}", name]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-200:]
@@ -91,6 +93,19 @@ def test_a_stage_needs_and_follows_what_the_table_says(bundle: Bundle, stage: ob
     assert set(values(bundle, unit(name), "After")) == needed | {"network-online.target"}
 
 
+def test_a_box_without_a_volume_has_no_unit_program_or_file_of_one(tmp_path: Path) -> None:
+    without = bundle_for(settings_of("local", tmp_path))
+    assert not [file.path for file in without.files if "volume" in file.path]
+    assert values(without, unit("weights"), "Requires") == []
+    assert unit("volume") not in values(without, "daybox.target", "Wants")
+
+
+def test_what_is_mounted_is_seen_by_all(bundle: Bundle) -> None:
+    """Any of these would give the stage a view of the file system of its own, and the weights would go elsewhere."""
+    own_view = re.compile("^(Private(?!Users)|Protect|ReadOnly|ReadWrite|Inaccessible|Bind|TemporaryFileSystem)", re.M)
+    assert not own_view.search(text(bundle, unit("volume")))
+
+
 def test_the_target_wants_every_stage_and_delays_no_boot(bundle: Bundle) -> None:
     assert values(bundle, "daybox.target", "Wants") == [unit(stage.name) for stage in GRAPH]
     assert values(bundle, "daybox.target", "DefaultDependencies") == ["no"]
@@ -98,7 +113,7 @@ def test_the_target_wants_every_stage_and_delays_no_boot(bundle: Bundle) -> None
 
 def test_docker_does_not_start_unsealed(bundle: Bundle) -> None:
     assert values(bundle, "docker.service.d/daybox.conf", "Requires") == [unit("seal")]
-    assert values(bundle, "docker.service.d/daybox.conf", "After") == [unit("seal")]
+    assert values(bundle, "docker.service.d/daybox.conf", "After") == [unit("seal"), unit("volume")]
     assert values(bundle, unit("seal"), "Before") == ["docker.service"]
 
 

@@ -64,3 +64,12 @@ def test_a_container_that_dies_at_once_shows_the_end_of_its_log(onbox: OnBox) ->
 def test_a_compose_that_fails_fails_the_stage(onbox: OnBox) -> None:
     done = box(onbox, up="echo network daybox0 is in use; exit 4").run("vllm")
     assert (done.returncode, done.stdout) == (4, "network daybox0 is in use\n")
+
+
+def test_what_the_cloud_hands_in_of_vllms_cache_is_a_beginning_and_changes_nothing_that_is_there(onbox: OnBox) -> None:
+    onbox.write("var/cache/daybox/vllm-cache/modelinfos/llama.json", "handed in")
+    onbox.write("var/cache/daybox/vllm-cache/modelinfos/qwen.json", "handed in")
+    mine = onbox.write("var/lib/daybox/vllm-cache/modelinfos/qwen.json", "its own")
+    box(onbox).run("vllm")
+    assert mine.read_text() == "its own"
+    assert mine.with_name("llama.json").read_text() == "handed in"

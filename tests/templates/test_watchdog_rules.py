@@ -244,6 +244,19 @@ def test_metrics_are_summed_over_series_without_dates_lists_of_models_and_the_re
     )
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        'http_requests_total{handler="/v1/models",method="GET",status="2xx"} 1000.0',  # all that Open WebUI polls
+        'http_requests_total{handler="/metrics",method="GET",status="2xx"} 1000.0',
+    ],
+    ids=["Open WebUI", "status"],
+)
+def test_what_looks_again_and_again_is_no_work_however_often(line: str) -> None:
+    assert METRICS.count(line) == 1
+    assert parse_metrics(METRICS.replace(line, line.replace("1000", "90000"))) == parse_metrics(METRICS)
+
+
 @pytest.mark.parametrize("text", ["", "<html>busy</html>", "process_start_time_seconds 1\n"])
 def test_what_are_not_vllms_metrics_is_unknown(text: str) -> None:
     assert parse_metrics(text) is None

@@ -82,8 +82,10 @@ READS = [
     "/networking/firewalls/{firewallId}/devices",
     "/networking/firewalls/{firewallId}/devices/{deviceId}",
     "/volumes",
+    "/volumes/types",
     "/volumes/{volumeId}",
     "/profile",
+    "/profile/logins",
     "/profile/tokens",
     "/profile/tokens/{tokenId}",
     "/account",
@@ -100,6 +102,7 @@ def made(cloud: Cloud) -> dict[str, Any]:
     instance = cloud.create("spec", firewall_id=firewall["id"], tags=["daybox"])
     volume = cloud.json("POST", "/volumes", {"label": "spec", "linode_id": instance["id"]})
     token = cloud.json("POST", "/profile/tokens", {"label": "spec", "scopes": "linodes:read_write"})
+    cloud.sign_in("203.0.113.9")
     part = f"/linode/instances/{instance['id']}"
     return {
         "firewall": firewall,

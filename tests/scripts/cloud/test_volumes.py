@@ -1,3 +1,4 @@
+import json
 import time
 from typing import Any
 
@@ -24,6 +25,35 @@ def test_it_is_attached_and_detached(cloud: Cloud) -> None:
     assert (attached["linode_id"], attached["linode_label"]) == (instance["id"], "has-volume")
     assert cloud.json("POST", f"/volumes/{row['id']}/detach") == {}
     assert cloud.json("GET", f"/volumes/{row['id']}")["linode_id"] is None
+
+
+def on_box(cloud: Cloud, instance: dict[str, Any]) -> dict[str, int]:
+    """The volumes that the box itself has, label -> id."""
+    paper = json.loads((cloud.folder / f"boxes/{instance['id']}/paper.json").read_text())
+    found: dict[str, int] = paper["volumes"]
+    return found
+
+
+def test_the_box_itself_sees_what_is_attached_to_it(cloud: Cloud) -> None:
+    instance = cloud.create("sees-volumes")
+    first, second = make(cloud, "seen-1", linode_id=instance["id"]), make(cloud, "seen-2")
+    assert on_box(cloud, instance) == {"seen-1": first["id"]}
+    cloud.json("POST", f"/volumes/{second['id']}/attach", {"linode_id": instance["id"]})
+    cloud.json("POST", f"/volumes/{first['id']}/detach")
+    assert on_box(cloud, instance) == {"seen-2": second["id"]}
+
+
+def test_a_deleted_box_lets_go_of_its_volumes_and_they_live_on(cloud: Cloud) -> None:
+    instance = cloud.create("is-deleted")
+    row = make(cloud, "lives-on", linode_id=instance["id"])
+    cloud.json("DELETE", f"/linode/instances/{instance['id']}")
+    assert cloud.json("GET", f"/volumes/{row['id']}")["linode_id"] is None
+
+
+def test_storage_has_a_price_a_month_and_some_regions_their_own(cloud: Cloud) -> None:
+    [row] = cloud.json("GET", "/volumes/types", token="")["data"]
+    assert row["price"]["monthly"] == 0.1
+    assert {price["id"]: price["monthly"] for price in row["region_prices"]} == {"id-cgk": 0.12, "br-gru": 0.14}
 
 
 def test_an_attached_volume_cannot_be_deleted(cloud: Cloud) -> None:

@@ -1,0 +1,168 @@
+"""`fab bench --record`: a session of one's own. A small proxy between aider and the gateway writes down what is asked.
+
+It lives as long as the aider it was started for, on a port of loopback that nobody knew before. Nothing is ever
+recorded without this flag.
+"""
+
+import asyncio
+import json
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, web
+
+from playbooks.aider import AIDER_VERSION, run_aider
+from playbooks.bench_session import Writer, first_line
+from playbooks.endpoint import LOOPBACK
+from playbooks.gateway_app import refuse
+from playbooks.gateway_checks import HIDDEN_RESPONSE_HEADERS, Refusal, refusal
+from playbooks.progress import say
+from playbooks.usage import find_usage, first_number
+from stacks.box import Box
+from stacks.errors import UsageError
+
+CHAT = "/v1/chat/completions"
+PASSED = frozenset({"authorization", "content-type", "accept", "user-agent"})  # of the client's headers
+LARGEST_BYTES = 64 * 2**20  # of a request; a window of a million tokens has less
+FAREWELL_SECONDS = 1.0  # for what is being written down when aider ends
+TIMEOUT = ClientTimeout(total=None, sock_connect=5)
+WARNING = "it holds your code and all that you type, readable by you alone: delete it when you are done with it"
+
+
+class Recorder:
+    """Passes everything on to the gateway and writes down each request of a chat that was answered.
+
+    gateway: its port. port: our own, once it is known. file: where to; each line is whole, whenever we are ended.
+    """
+
+    def __init__(self, gateway: int, file: IO[str]) -> None:
+        self.gateway = gateway
+        self.port = 0
+        self.written = 0
+        self._file = file
+        self._writer = Writer()
+
+    async def listen(self) -> web.AppRunner:
+        """Serve on a free port of loopback."""
+        app = web.Application(client_max_size=LARGEST_BYTES)
+        app.router.add_route("*", "/{path:.*}", self.answer)
+        # A client that has its whole answer may be gone before it is written down: that must not end the writing.
+        runner = web.AppRunner(app, access_log=None, handler_cancellation=False, shutdown_timeout=FAREWELL_SECONDS)
+        await runner.setup()
+        await web.TCPSite(runner, LOOPBACK, 0).start()
+        self.port = runner.addresses[0][1]
+        return runner
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """What the gateway answers, as it comes. A web page gets nothing, as at the gateway."""
+        path, headers = request.raw_path.partition("?")[0], request.headers
+        refused = refusal(request.method, path, headers.get("Host", ""), headers.get("Origin"), self.port)
+        if refused:
+            return refuse(refused)
+        body = await request.read()
+        passed = {name: value for name, value in headers.items() if name.lower() in PASSED}
+        url = f"http://{LOOPBACK}:{self.gateway}{request.raw_path}"
+        async with ClientSession(timeout=TIMEOUT, auto_decompress=False) as session:
+            try:
+                upstream = await session.request(request.method, url, headers=passed, data=body or None)
+            except (ClientError, OSError) as error:
+                message = f"daybox/tunnel: port {self.gateway} does not answer ({type(error).__name__}); fab tunnel"
+                return refuse(Refusal(503, "gateway", message))
+            async with upstream:
+                response, answered = await pass_back(request, upstream)
+        if path == CHAT and upstream.status == 200 and answered is not None:
+            self.write_down(json.loads(body), answered)
+        return response
+
+    def write_down(self, asked: Mapping[str, Any], answered: bytes) -> None:
+        """Append one request; but for the one that only tries whether anybody answers."""
+        if asked.get("max_tokens") == 1:
+            return
+        text, tokens = whole_answer(answered)
+        self._file.write(self._writer.line(asked["messages"], text, tokens))
+        self._file.flush()
+        self.written += 1
+
+
+async def pass_back(request: web.Request, upstream: ClientResponse) -> tuple[web.StreamResponse, bytes | None]:
+    """Give the client what the gateway says, each piece at once; and all of it, None if it broke off."""
+    headers = {name: text for name, text in upstream.headers.items() if name.lower() not in HIDDEN_RESPONSE_HEADERS}
+    response, whole = web.StreamResponse(status=upstream.status, headers=headers), bytearray()
+    await response.prepare(request)
+    try:
+        async for piece in upstream.content.iter_any():
+            whole += piece
+            await response.write(piece)
+    except (ClientError, OSError):
+        if request.transport is not None:  # the head is out and says 200: only this tells the client the truth
+            request.transport.abort()
+        return response, None
+    with suppress(ConnectionError):
+        await response.write_eof()
+    return response, bytes(whole)
+
+
+def whole_answer(data: bytes) -> tuple[str, int | None]:
+    """Text and tokens of an answer, streamed or not. tokens: None if it does not tell."""
+    lines = data.decode().splitlines()
+    events = [json.loads(line[6:]) for line in lines if line.startswith("data: {")] or [json.loads(data)]
+    parts = [part for event in events for choice in event.get("choices", ()) for part in parts_of(choice)]
+    tokens = max((first_number(find_usage(event), ("completion_tokens",)) for event in events), default=0)
+    return "".join(parts), tokens or None
+
+
+def parts_of(choice: Mapping[str, Any]) -> Iterator[str]:
+    """The text in one choice of an answer, or of one event."""
+    for place in ("delta", "message"):
+        yield (choice.get(place) or {}).get("content") or ""
+
+
+@contextmanager
+def recording(gateway: int, file: Path) -> Iterator[int]:
+    """A recorder in front of the gateway, in a thread of its own: its port. Raises UsageError if the file is there."""
+    with new_file(file) as out:
+        out.write(first_line(f"aider {AIDER_VERSION}", f"{datetime.now(UTC):%Y-%m-%d}"))
+        out.flush()
+        recorder, loop = Recorder(gateway, out), asyncio.new_event_loop()
+        thread = threading.Thread(target=loop.run_forever, daemon=True)
+        thread.start()
+        runner = asyncio.run_coroutine_threadsafe(recorder.listen(), loop).result()
+        try:
+            yield recorder.port
+        finally:
+            asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result()
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+            loop.close()
+            tell(file, recorder.written)
+
+
+def new_file(file: Path) -> IO[str]:
+    """The file, 0600 and new. Raises UsageError."""
+    try:
+        return open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w")
+    except FileExistsError:
+        raise UsageError(f"--record: {file} is there already", hint="name a new file, or delete it") from None
+    except OSError as error:
+        raise UsageError(f"--record: {file}: {error.strerror}", hint="name a file that can be written") from None
+
+
+def tell(file: Path, written: int) -> None:
+    """Say what was recorded; a file without a request goes."""
+    if not written:
+        file.unlink()
+        say(f"{file}: nothing was asked, so nothing is kept")
+        return
+    say(f"{file}: {written} requests recorded; {WARNING}. Replay it: fab bench --session {file}")
+
+
+def record(box: Box, file: Path, words: Sequence[str]) -> int:
+    """Run aider with a recorder before the gateway; aider's exit status."""
+    with recording(box.port, file) as port:
+        say(f"RECORDING into {file}: {WARNING}")
+        return run_aider(box, words, port=port)

@@ -1,0 +1,139 @@
+"""Change what a box serves: config, weights, vLLM, outputs; or, if it does not start, nothing at all.
+
+In this order: settings are checked by sizing; new weights come while the old model serves; files of the bundle that
+differ are replaced and vLLM restarts; a completion proves it; `pulumi up` makes outputs agree.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from playbooks.box_lock import Hold, holding
+from playbooks.boxes import box_of, raw_settings
+from playbooks.command import busy
+from playbooks.kept import kept
+from playbooks.longer_lease import check_there
+from playbooks.new_weights import bring_weights
+from playbooks.progress import say
+from playbooks.report import read_report
+from playbooks.restart import Restart
+from playbooks.stack_config import config_set, pulumi_up_quietly
+from stacks.box import Box, box_target
+from stacks.errors import CloudError, DayboxError, ModelError, UsageError
+
+if TYPE_CHECKING:
+    from stacks.bundle import Bundle
+    from stacks.settings import Settings
+
+# What may be changed under a box that lives; anything else is another box, or no business of vLLM's.
+KEYS = (
+    *("model", "servedName", "context", "tp", "kvCacheDtype", "maxNumSeqs", "maxNumBatchedTokens"),
+    *("gpuMemoryUtilization", "vllmArgs", "force"),
+)
+
+
+def carry_out(
+    box: Box,
+    values: Mapping[str, str | None],
+    *,
+    show: bool,
+    keep_if_it_fails: bool = False,
+    consent: Callable[[], None] = lambda: None,
+    raw: Mapping[str, str] | None = None,
+) -> Box:
+    """Make the box serve what its stack's config says with `values`; returns the box as `up` has declared it then.
+
+    values: key of KEYS -> text; None: the default of Pulumi.yaml. show: the table of the stages on stdout.
+    keep_if_it_fails: leave new config and files where they are, for whoever goes on from there. consent: called once
+    nothing speaks against it; it may raise. raw: the stack's config, if it was read a moment ago.
+    Raises UsageError, ConfigError or ModelError, having changed nothing, for what cannot be; BoxError naming who is
+    changing the box; if the new model does not start ModelError, BoxError or NotReadyError, once the old one serves.
+    """
+    from stacks.bundle import bundle_for  # jinja: only what renders pays for it
+
+    began, settings, target = time.monotonic(), checked(box.stack, values, raw), box_target(box)
+    consent()
+    with holding(target, words_for(values)) as hold, kept(box, target) as keeping:
+        check_there(box, target, keeping.found)
+        if settings.model.name != box.model:
+            say(f"new weights: {bring_weights(target, settings, keeping)}")
+            keeping.on()
+        hold.check()
+        bundle = bundle_for(settings)
+        if change(box, settings, bundle, values, show=show, back=not keep_if_it_fails):
+            say(f"{box.stack}: {settings.served_name} answers, {time.monotonic() - began:.1f} s after this began")
+        else:
+            say(f"{box.stack}: {settings.served_name} serves so already")
+            if box.bundle_sha256 == bundle.sha256:
+                return box
+        return declared(box, settings, hold)
+
+
+def checked(stack: str, values: Mapping[str, str | None], raw: Mapping[str, str] | None = None) -> "Settings":
+    """The stack's settings with `values`. Raises ConfigError, or ModelError if only sizing speaks against them."""
+    from stacks.settings import Reading
+
+    if others := set(values) - set(KEYS):
+        raise UsageError(f"stacks/{stack}/{min(others)}: is another box", hint=f"pulumi up -s {stack}")
+    reading = Reading(stack, merged(raw or raw_settings(stack), values))
+    fit = reading.fit
+    if fit and reading.faults and len(reading.faults) == len(fit.reasons):
+        shorter = f"say --context {fit.max_context}, or " if 0 < fit.max_context < fit.context else ""
+        raise ModelError(
+            "\n".join(f"stacks/{stack}/model: {reason}" for reason in fit.reasons),
+            hint=f"{shorter}see what fits: fab fit {fit.model}; nothing is changed",
+        )
+    return reading.settings()
+
+
+def merged(raw: Mapping[str, str], values: Mapping[str, str | None]) -> dict[str, str]:
+    """A stack's config with `values`: key without prefix -> text."""
+    from stacks.stack_file import defaults
+
+    usual = defaults() if None in values.values() else {}
+    return {**raw, **{key: usual.get(key, "") if text is None else text for key, text in values.items()}}
+
+
+def words_for(values: Mapping[str, str | None]) -> str:
+    """What is changed, for whoever finds the box locked."""
+    return ", ".join(f"{key} becomes {text or 'its default'}" for key, text in values.items()) or "a restart"
+
+
+def change(
+    box: Box, settings: "Settings", bundle: "Bundle", values: Mapping[str, str | None], *, show: bool, back: bool
+) -> bool:
+    """Config and box as `settings`, which are the stack's with `values`. If that fails: as before, if `back`.
+
+    Returns whether vLLM had to be restarted.
+    """
+    target, failure = box_target(box), None
+    report = read_report(target)
+    served = bool(report and report.ready)
+    with config_set(box.stack, values):
+        if served and report and report.bundle == bundle.sha256:
+            return False
+        try:
+            Restart(box, target, settings, bundle, served, show).run(back=back)
+        except DayboxError as error:
+            if back:
+                raise
+            failure = error
+    if failure:
+        raise failure
+    return True
+
+
+def declared(box: Box, settings: "Settings", hold: Hold) -> Box:
+    """The box as `pulumi up` declares it with the changed config. Raises CloudError or BoxError if that is not done."""
+    new, way_out = settings.served_name, f"its outputs still tell of {box.served_name}: pulumi up -s {box.stack}"
+    try:
+        hold.check()
+        check_there(box, box_target(box))  # else `up` would rent another
+    except DayboxError as error:
+        fact = f"box/{box.alias}: {new} serves, but `pulumi up` was not run: {error.fact}"
+        raise type(error)(fact, hint=way_out) from None
+    with busy("pulumi up: the stack's outputs follow"):
+        code = pulumi_up_quietly(box.stack)
+    if code:
+        raise CloudError(f"stacks/{box.stack}: {new} serves, but `pulumi up` ended with {code}", hint=way_out)
+    return box_of(box.stack) or box

@@ -1,0 +1,263 @@
+"""What a doctor asks of a box: is it reached, does vLLM answer, and what stands behind it."""
+
+import hashlib
+from typing import Any
+
+from playbooks.doctor_check import Finding, Question, no_matter, ok, unknown, wrong
+from playbooks.doctor_exam import LEAST_FREE_MIB, Exam
+from playbooks.doctor_stack import judged_clock, told
+from playbooks.stage_errors import shortened
+from playbooks.stages import IN_GRAPH
+from playbooks.start_logs import NOTHING_WRONG
+from playbooks.tunnel_files import box_key_file
+from stacks.catalog import PLANS
+from stacks.errors import BoxError, ConfigError, ModelError
+from stacks.values import named
+
+LOOK_SECONDS = 120  # the watchdog looks every 20 s
+HOT_C = 90  # degrees Celsius; data-centre cards slow down at about 90
+FIX, BOOTSTRAP, SEE_LOG = "fab doctor --fix", "fab bootstrap", "fab logs --of vllm"
+MODEL_STAGES = ("weights", "vllm", "ready")  # what fails in them is the model's fault, not the box's
+
+
+def reached(exam: Exam) -> Finding:
+    """That the box answered at all, with the pinned host key: otherwise none of this is asked."""
+    return ok(f"reached at {exam.box.address}, with the pinned host key")
+
+
+def clock(exam: Exam) -> Finding:
+    """The box's clock against this laptop's."""
+    return judged_clock(exam.ahead, "the box's clock", "this laptop's")
+
+
+def watchdog(exam: Exam) -> Finding:
+    """The box's own killer: armed, looking, its token taken."""
+    told, kept = exam.report.watchdog, exam.section("watchdog")
+    cure = f"pulumi up -s {exam.box.stack} arms it again"
+    if exam.settings and not exam.settings.self_destruct:
+        return no_matter("selfDestruct is off: this box never ends itself", "mind the bill")
+    if "token" in kept["trouble"]:
+        return wrong(f"it cannot end the box: {kept['trouble']}", cure)
+    age = exam.section("time") - (kept["checked"] or 0)
+    if kept["timer"] != "active" or age > LOOK_SECONDS:
+        last = f"its last look was {age / 60:.0f} min ago" if kept["checked"] else "it never looked"
+        return wrong(f"its timer is {kept['timer'] or 'unknown'}, {last}", f"{BOOTSTRAP} wakes it; else {cure}")
+    if not told.armed:
+        return wrong(f"not armed: {told.why}", cure)
+    beside = f"; {kept['trouble']}" if kept["trouble"] else ""
+    return ok(f"armed, looked {max(0, age):.0f} s ago: {told.why}{beside}")
+
+
+def disks(exam: Exam) -> Finding:
+    """Room on every disk."""
+    rows = exam.section("disks")
+    full = [row for row in rows if row["free_mib"] < LEAST_FREE_MIB]
+    words = ", ".join(f"{row['path']} {row['free_mib']:,} of {row['total_mib']:,} MiB free" for row in full or rows)
+    return wrong(words, f"{FIX} frees what nobody needs") if full else ok(words)
+
+
+def docker(exam: Exam) -> Finding:
+    """The daemon, and vLLM's image."""
+    found = exam.section("docker")
+    image = found["image"]
+    if not image["there"]:
+        busy = [stage for stage in exam.busy if stage in ("docker", "image")]
+        return (
+            unknown(f"{image['name']} is not there yet: {busy[0]} runs")
+            if busy
+            else wrong(f"{image['name']} is not there", BOOTSTRAP)
+        )
+    return ok(f"Docker {found['version']} has {image['name']}")
+
+
+def gpus(exam: Exam) -> Finding:
+    """Each card: name, driver, memory, temperature; and what the kernel says of it."""
+    found, cards = exam.section("gpus"), cards_of(exam.box.plan)
+    if found["smi"] is None:
+        if cards == 0:
+            return no_matter(f"no GPU: {exam.box.plan} has none")
+        return wrong(f"no nvidia-smi: the driver of {exam.box.plan} is not there", f"{BOOTSTRAP} installs it")
+    rows = [card(line) for line in found["smi"].splitlines() if line.strip()]
+    faults = [f"{len(rows)} of {cards} cards are seen"] if cards and len(rows) < cards else []
+    faults += [
+        f"card {row['index']} has {row['ecc']} ECC errors not corrected" for row in rows if row["ecc"] not in NO_ECC
+    ]
+    faults += [f"card {row['index']} is at {row['celsius']} °C" for row in rows if hot(row)]
+    faults += [f"the kernel says: {line}" for line in found["xid"][-1:]]
+    words = "; ".join(shown(row) for row in rows)
+    if faults:
+        cure = "give it back and rent anew: `pulumi destroy`, `pulumi up`; an Xid 13 or 31 may be vLLM's own fault"
+        return wrong(f"{'; '.join(faults)}; {words}", cure)
+    return ok(words)
+
+
+NO_ECC = ("0", "[N/A]", "N/A", "[Not Supported]")
+CARD_FIELDS = ("index", "name", "driver", "used_mib", "total_mib", "celsius", "ecc")
+
+
+def card(line: str) -> dict[str, str]:
+    """One card of nvidia-smi's CSV."""
+    return dict(zip(CARD_FIELDS, (part.strip() for part in line.split(",")), strict=True))
+
+
+def hot(row: dict[str, str]) -> bool:
+    """Whether the card is as hot as it may get."""
+    return row["celsius"].isdigit() and int(row["celsius"]) >= HOT_C
+
+
+def shown(row: dict[str, str]) -> str:
+    """One card for people."""
+    memory = f"{row['used_mib']} of {row['total_mib']} MiB"
+    return f"{row['index']}: {row['name']}, driver {row['driver']}, {memory}, {row['celsius']} °C"
+
+
+def cards_of(plan: str) -> int | None:
+    """How many cards the plan has; None for one that this checkout does not know."""
+    try:
+        return named(PLANS, plan).gpus
+    except ValueError:
+        return None
+
+
+def weights(exam: Exam) -> Finding:
+    """The model's files."""
+    found = exam.section("weights")
+    if not found["files"]:
+        if "weights" in exam.busy:
+            return unknown(f"{found['name']} is still being fetched")
+        return wrong(f"{found['name']} has no files", FIX)
+    how = "handed in by the cloud" if found["handed_in"] else "downloaded"
+    return ok(f"{found['name']}, {found['files']} files, {found['mib']:,} MiB, {how}")
+
+
+def stages(exam: Exam) -> Finding:
+    """The stages in which the box becomes ready."""
+    rows = exam.rows
+    failed = [row for row in rows if row.state == "failed"]
+    if failed:
+        kind = ModelError if failed[0].stage in MODEL_STAGES else BoxError
+        words = "; ".join(f"{row.stage} failed: {shortened(row.word)}" for row in failed)
+        return wrong(words, f"see box/log; {BOOTSTRAP}, once mended", kind)
+    if exam.busy:
+        return unknown(f"it is becoming ready: {', '.join(exam.busy)} runs", f"follow it: {BOOTSTRAP}")
+    waiting = [row.stage for row in rows if row.state == "waiting" and row.stage in IN_GRAPH]
+    if waiting:
+        return wrong(f"nothing runs, and {', '.join(waiting)} never began", BOOTSTRAP)
+    return ok(f"all {len(rows)} are done")
+
+
+def bundle(exam: Exam) -> Finding:
+    """Whether the box has what this checkout would bring: a difference is no fault, and nothing restarts unasked."""
+    from stacks.bundle import bundle_for
+
+    if exam.settings is None:
+        return unknown("the stack's settings cannot be read")
+    if exam.report.bundle != bundle_for(exam.settings).sha256:
+        return no_matter("this checkout, or its config, declares another bundle than the box has", BOOTSTRAP)
+    return ok("what this checkout declares")
+
+
+def container(exam: Exam) -> Finding:
+    """vLLM's container: does it run, how did it end."""
+    found = exam.section("container")
+    if found is None:
+        return not_yet(exam) or wrong("there is no container", BOOTSTRAP)
+    again = f", started again {found['restarts']} times" if found["restarts"] else ""
+    if found["status"] == "running" and (exam.answers or not found["restarts"]):
+        return ok(f"running since {found['started'][:19]}Z{again}")
+    killed = ", killed for want of memory" if found["out_of_memory"] else ""
+    said = f": {found['error']}" if found["error"] else ""
+    return wrong(f"{found['status']}, exit code {found['exit_code']}{killed}{again}{said}", way_out(exam))
+
+
+def log(exam: Exam) -> Finding:
+    """What vLLM's log comes to."""
+    found = exam.diagnosis
+    if found is None:
+        return not_yet(exam) or unknown("vLLM has said nothing")
+    words = f"{found.cause}: {found.evidence}" if found.evidence else found.cause
+    if exam.answers:
+        return ok(words if found.cause == "healthy" else f"{words}; and it answers")
+    if found.cause in NOTHING_WRONG:
+        return ok(words)
+    if found.cause == "unknown":
+        return not_yet(exam) or unknown(words, found.cure)
+    return wrong(words, found.cure)
+
+
+def models(exam: Exam) -> Finding:
+    """What vLLM serves, and with which window."""
+    if silent := no_answer(exam, "models"):
+        return silent
+    found = exam.section("models")
+    if found["status"] != 200:
+        return wrong(f"/v1/models answered {found['status']}: {found['said']}", SEE_LOG)
+    windows = {row["name"]: row["window"] for row in found["served"]}
+    if exam.box.served_name not in windows:
+        return wrong(f"vLLM serves {', '.join(windows) or 'nothing'}, not {exam.box.served_name}", BOOTSTRAP)
+    window, asked = windows[exam.box.served_name], exam.settings.context if exam.settings else None
+    if asked and window != asked:
+        return wrong(f"{exam.box.served_name} has a window of {window} tokens, its config says {asked}", BOOTSTRAP)
+    return ok(f"{exam.box.served_name} with a window of {window} tokens")
+
+
+def completion(exam: Exam) -> Finding:
+    """One real completion, made on the box."""
+    if silent := no_answer(exam, "completion"):
+        return silent
+    found = exam.section("completion")
+    if found["came"]:
+        return ok(f"came back in {found['seconds']:.1f} s")
+    return wrong(f"none came: {found['status']}: {found['said']}", way_out(exam))
+
+
+def no_answer(exam: Exam, name: str) -> Finding | None:
+    """What a question to vLLM comes to if nobody answered it; None if somebody did."""
+    if exam.has(name):
+        return None
+    return not_yet(exam) or wrong(f"vLLM does not answer: {exam.facts[name]['broken']}", way_out(exam))
+
+
+def way_out(exam: Exam) -> str:
+    """`--fix` where it knows a cure; else what the log's cause asks of a person."""
+    if told(lambda: exam.curable):
+        return FIX
+    return exam.diagnosis.cure if exam.diagnosis else BOOTSTRAP
+
+
+def not_yet(exam: Exam) -> Finding | None:
+    """That the box is still becoming ready; None if it is not about that."""
+    return unknown(f"not yet: {', '.join(exam.busy)} runs", f"follow it: {BOOTSTRAP}") if exam.busy else None
+
+
+def key(exam: Exam) -> Finding:
+    """Whether the gateway holds the key that this box's vLLM asks for."""
+    file = box_key_file(exam.box.stack)
+    if not file.is_file():
+        return no_matter("no tunnel was opened: this laptop has none of its keys")
+    if hashlib.sha256(file.read_bytes().strip()).hexdigest() != exam.section("key"):
+        return wrong(f"{file} is not the key that the box's vLLM asks for", "fab tunnel brings it")
+    return ok("this laptop's copy is the box's own")
+
+
+QUESTIONS: tuple[Question[Exam], ...] = (
+    Question("box/ssh", BoxError, reached),
+    Question("box/clock", BoxError, clock),
+    Question("box/watchdog", BoxError, watchdog),
+    Question("box/disk", BoxError, disks),
+    Question("box/docker", BoxError, docker),
+    Question("box/gpu", BoxError, gpus),
+    Question("box/key", ConfigError, key),
+    Question("box/bundle", ConfigError, bundle),
+    Question("box/stages", BoxError, stages),
+    Question("box/weights", ModelError, weights),
+    Question("box/container", ModelError, container),
+    Question("box/log", ModelError, log),
+    Question("box/models", ModelError, models),
+    Question("box/completion", ModelError, completion),
+)
+
+
+def memory_holders(exam: Exam) -> list[dict[str, Any]]:
+    """The processes that hold a card's memory; none where there is no card."""
+    return exam.section("gpus")["apps"] or [] if exam.has("gpus") else []

@@ -1,0 +1,34 @@
+"""What of a log is shown: one clean line of it, and the cure with the values that the line names."""
+
+import re
+from collections.abc import Mapping
+
+EVIDENCE_LENGTH = 300
+# Who logs requests (--enable-log-requests) has prompts in these; they are no one's business, and may quote any error.
+SAID_BY_USERS = re.compile(r"""\b(?:prompt|messages|content|input)['"]?\s{0,3}[:=].*""", re.IGNORECASE)
+BY_PYDANTIC = re.compile(r" \[type=\w+, input_value=.*")
+
+
+def number(value: str) -> object:
+    """A number where it is one."""
+    return int(value) if value.isascii() and value.isdigit() else value
+
+
+def filled(cure: str, details: Mapping[str, object]) -> str:
+    """The sentence with its values; the part behind `||` is for a text that names none."""
+    named, _, bare = cure.partition(" || ")
+    try:
+        return printable(named.format_map(dict(details)))
+    except KeyError:
+        return bare or named
+
+
+def evidence(text: str) -> str:
+    """A line fit to be shown: no control characters, nothing a user wrote, at most 300 characters."""
+    text = printable(BY_PYDANTIC.sub("", SAID_BY_USERS.sub("…", text))).strip()
+    return text if len(text) <= EVIDENCE_LENGTH else text[: EVIDENCE_LENGTH - 1] + "…"
+
+
+def printable(text: str) -> str:
+    """Whatever is no printable character becomes a space."""
+    return "".join(one if one.isprintable() else " " for one in text)

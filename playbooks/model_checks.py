@@ -1,0 +1,181 @@
+"""What is asked of a model that works: that it answers, remembers, calls tools and edits; each check says its facts."""
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from typing import Any
+
+from playbooks import edit
+from playbooks.ask_vllm import chat, text_of, token_ids
+from playbooks.metrics import Metrics, read_metrics
+from playbooks.served import FailedError, Served, SkippedError
+from playbooks.shared_prompt import Shared, common_length, repeated_text, requests_like
+
+SHORT_SECONDS = 20.0
+QUERIES, HITS = "vllm:prefix_cache_queries_total", "vllm:prefix_cache_hits_total"
+LEAST_HITS, LEAST_SHARED = 0.5, 0.95
+PREFIX_TOKENS = 6000  # several blocks even of a hybrid model, which has up to 2,096 tokens in one
+LINE_TOKENS = 14
+COUNTED_SECONDS = 3.0  # vLLM counts a moment after it has answered
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": "read_line",
+        "description": "Read one line of a file.",
+        "parameters": {
+            "type": "object",
+            "properties": {"path": {"type": "string"}, "line": {"type": "integer"}},
+            "required": ["path", "line"],
+        },
+    },
+}
+
+
+def answers(served: Served, seconds: float) -> str:
+    """One completion comes back."""
+    message, _ = chat(
+        served.target,
+        served.name,
+        [user("Say yes.")],
+        seconds=min(seconds, SHORT_SECONDS),
+        max_tokens=4,
+        **served.quiet,
+    )
+    return "" if message.get("content") else "it answered, with no text in so few tokens"
+
+
+def hits_its_prefix_cache(served: Served, seconds: float) -> str:
+    """On its second turn a chat computes little of what it has said before."""
+    tokens = min(PREFIX_TOKENS, served.window // 4)
+    asked = [user(long_text(tokens))]
+    said, _, _ = turn(served, asked, seconds / 3)
+    asked += [{"role": "assistant", "content": said}, user("Say yes again.")]
+    _, hits, queries = turn(served, asked, seconds / 3)
+    if hits >= LEAST_HITS * queries:
+        return f"{hits:.0f} of {queries:.0f} tokens of the second turn were known"
+    _, later, all_later = turn(served, asked, seconds / 3)
+    blocks = "; a hybrid model: its blocks are long, and it may need a third turn" if served.hybrid else ""
+    raise FailedError(
+        f"{hits:.0f} of {queries:.0f} tokens of the second turn were known, "
+        f"{later:.0f} of {all_later:.0f} when it was asked once more{blocks}"
+    )
+
+
+def turn(served: Served, messages: list[dict[str, str]], seconds: float) -> tuple[str, float, float]:
+    """What one turn of a chat says; how many tokens of its prompt were known to vLLM, and how many were looked up."""
+    before = read_metrics(served.target)
+    message, _ = chat(served.target, served.name, messages, seconds=seconds, max_tokens=4, **served.quiet)
+    deadline = time.monotonic() + COUNTED_SECONDS
+    while not (queries := grown(QUERIES, before, now := read_metrics(served.target))):
+        if time.monotonic() > deadline:
+            raise FailedError(f"vLLM looked nothing up ({QUERIES} did not grow): its prefix cache is off")
+    return str(message.get("content") or "yes"), grown(HITS, before, now), queries
+
+
+def grown(series: str, before: Metrics, now: Metrics) -> float:
+    """By how much it grew. Raises FailedError if nobody knows."""
+    by = now.grown(series, before)
+    if by is None:
+        gone = "another vLLM counted before" if now.get(series) is not None else "vLLM does not have it"
+        raise FailedError(f"unknown: {series}: {gone}")
+    return by
+
+
+def long_text(tokens: int) -> str:
+    """A text of about so many tokens that nobody has ever asked about."""
+    lines = (f"Line {number} of the list: keep all of it in mind.\n" for number in range(tokens // LINE_TOKENS))
+    return f"List {secrets.token_hex(8)}.\n{''.join(lines)}Say yes."
+
+
+def shares_aiders_prompt(served: Served, seconds: float) -> str:
+    """What two requests of aider in a row have in common is the same tokens, through the model's chat template."""
+    requests = requests_like(served.facts)
+    each = min(seconds / (2 * len(requests)), SHORT_SECONDS)
+    tokens = [token_ids(served.target, served.name, messages=one, seconds=each) for one in requests]
+    found = list[Shared]()
+    for index, (one, other) in enumerate(pairwise(tokens)):
+        text = repeated_text(requests[index], requests[index + 1])
+        repeated = len(token_ids(served.target, served.name, prompt=text, add_special_tokens=False, seconds=each))
+        found.append(Shared(common_length(one, other), repeated, len(other)))
+        if found[-1].kept < LEAST_SHARED:
+            start = found[-1].common
+            said = text_of(served.target, served.name, other[start : start + 12], seconds=each)
+            raise FailedError(
+                f"aider repeats {repeated} tokens, {start} of them ({percent(found[-1].kept)}) are a common beginning: "
+                f"the chat template differs from there on, at {said!r}"
+            )
+    least, whole = min(one.kept for one in found), " and ".join(percent(one.of_prompt) for one in found)
+    return f"{percent(least)} of what aider repeats; that is {whole} of its next prompts, as files come behind the talk"
+
+
+def calls_a_tool(served: Served, seconds: float) -> str:
+    """A tool call comes back as one, not as text."""
+    if not served.tools:
+        raise SkippedError("no parser of tool calls is served for this model")
+    asked, limit = [user("Read line 7 of the file a.py with the tool.")], min(seconds / 2, SHORT_SECONDS)
+    more = {"tools": [TOOL], "max_tokens": 300, **served.quiet}
+    message, _ = chat(served.target, served.name, asked, seconds=limit, tool_choice="auto", **more)
+    if message.get("tool_calls"):
+        return called(message)
+    if "read_line" in (text := str(message.get("content") or "")):
+        raise FailedError(f"the call came as text, not parsed: {text.strip()[:80]!r}")
+    message, _ = chat(served.target, served.name, asked, seconds=limit, tool_choice="required", **more)
+    return f"{called(message)}; it called only because it had to"
+
+
+def called(message: Mapping[str, Any]) -> str:
+    """The call in a message, in words. Raises FailedError if it is none of ours."""
+    try:
+        function = message["tool_calls"][0]["function"]
+        arguments = json.loads(function["arguments"])
+        if function["name"] != "read_line" or not {"path", "line"} <= set(arguments):
+            raise ValueError(function["arguments"])
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise FailedError(
+            f"the tool call is not as its schema says: {type(error).__name__} {str(error)[:80]}"
+        ) from None
+    return f"read_line({function['arguments']})"
+
+
+def edits_300_lines(served: Served, seconds: float) -> str:
+    """One edit of a 300-line file can be applied, literally, and changes nothing else."""
+    given = "structured_outputs" in served.facts.extra_body
+    form = "diff" if given or served.facts.edit_format == "diff" else "whole"
+    more: dict[str, Any] = {"structured_outputs": {"regex": edit.GIVEN_FORM}} if given else dict(served.quiet)
+    room = min(served.window // 2, 4000 if form == "whole" or served.thinks else 500)
+    began = time.monotonic()
+    message, end = chat(served.target, served.name, edit.messages(form), seconds=seconds, max_tokens=room, **more)
+    took = time.monotonic() - began
+    if end == "length":
+        raise FailedError(f"the answer was not at its end after {room} tokens")
+    try:
+        edited = edit.applied(str(message.get("content") or ""), form)
+    except edit.NotAppliedError as error:
+        raise FailedError(str(error)) from None
+    if given:
+        return f"applied in {took:.1f} s; its form was given, so it proves the plumbing, not skill"
+    if edited.returned != edit.NEW:
+        raise FailedError(f"applied, but f{edit.CHANGED} returns {edited.returned!r}, not {edit.NEW}")
+    return f"applied in {took:.1f} s, as {form}"
+
+
+def percent(value: float) -> str:
+    """A share of 1."""
+    return f"{100 * value:.0f} %"
+
+
+def user(text: str) -> dict[str, str]:
+    """A message of the user."""
+    return {"role": "user", "content": text}
+
+
+Check = Callable[[Served, float], str]
+CHECKS: tuple[tuple[str, Check], ...] = (
+    ("model_answers", answers),
+    ("prefix_cache_is_hit_on_the_second_turn", hits_its_prefix_cache),
+    ("aider_requests_share_their_prompt", shares_aiders_prompt),
+    ("tool_call_is_parsed", calls_a_tool),
+    ("edit_of_300_lines_applies", edits_300_lines),  # last: it gets all the time that is left
+)

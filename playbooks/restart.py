@@ -1,0 +1,121 @@
+"""vLLM restarted with another bundle; and the old one back where that was in vain."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from playbooks import converge, stage_table
+from playbooks.bootstrap import brought, finish, must_exist, watch
+from playbooks.follow import Seen
+from playbooks.old_bundle import keep_old, put_back
+from playbooks.progress import say
+from playbooks.report import is_silence
+from playbooks.stage_errors import CausedError
+from playbooks.stages import fold
+from stacks.box import Box
+from stacks.errors import BoxError, DayboxError, ModelError
+from stacks.places import stack_dir, write_private
+from stacks.ssh import Target, run
+
+if TYPE_CHECKING:
+    from stacks.bundle import Bundle, File
+    from stacks.settings import Settings
+
+LOG_COMMAND = "docker logs --tail 4000 vllm 2>&1"  # two starts, as the one that failed twice made them
+
+
+@dataclass(frozen=True)
+class Restart:
+    """One restart of one box's vLLM. served: whether the old model answered before it; show: the table on stdout."""
+
+    box: Box
+    target: Target
+    settings: "Settings"
+    bundle: "Bundle"
+    served: bool
+    show: bool
+
+    def run(self, *, back: bool) -> None:
+        """Bring what differs and wait for one completion. If none comes: the old files and model again, if `back`.
+
+        Raises what `watch` raises, then also saying what holds now.
+        """
+        fresh = converge.differences(self.target, self.bundle.files)
+        paths = tuple(file.path for file in fresh)
+        changes = converge.Changes(paths, converge.concerned(paths))
+        keep_old(self.target, paths)
+        try:
+            self.start(fresh, changes)
+        except DayboxError as failure:
+            if back:
+                raise self.undone(changes, failure) from None
+            raise
+        except BaseException:  # Ctrl-C, or a fault of ours
+            if back:
+                say(f"{self.box.stack}: {self.box.served_name} comes back; Ctrl-C again does not wait for it")
+                self.come_back(changes)
+            raise
+
+    def start(self, fresh: "list[File]", changes: converge.Changes) -> None:
+        """Bring the files, and wait for one completion; the table of the stages is shown and kept."""
+        say(brought(changes))
+        begun = converge.bring(self.target, fresh, changes) if fresh else 0
+        if not changes.stages:  # what vLLM reads is as it should be, and yet it does not serve
+            begun = converge.let_go_on(self.target)
+        seen = self.watch(begun)
+        rows = fold(seen.events, seen.boot)
+        if self.show:
+            finish(self.box, rows)
+        else:
+            stage_table.keep(self.box, rows)
+
+    def watch(self, begun: int) -> Seen:
+        """Follow the stages to the completion. Raises what `bootstrap.watch` raises; at once if the box is gone."""
+        return watch(
+            self.target,
+            begun=begun,
+            minutes=self.settings.ready_minutes,
+            on_loss=lambda: must_exist(self.box, self.settings),
+        )
+
+    def undone(self, changes: converge.Changes, failure: DayboxError) -> DayboxError:
+        """The failure, and what holds now that the old files were put back."""
+        try:
+            must_exist(self.box, self.settings)
+            log = kept_log(self.target)  # read before the old model takes its place
+            self.come_back(changes)
+        except DayboxError as error:
+            return self.neither(failure, error)
+        state = f"{self.box.served_name} serves again" if self.served else "config and files are as before"
+        way_out = failure.cure if isinstance(failure, CausedError) else failure.hint
+        hint = f"{way_out}; its log: {log}" if log else way_out
+        return type(failure)(f"{failure.fact}; {state}", hint=hint)
+
+    def neither(self, failure: DayboxError, error: DayboxError) -> DayboxError:
+        """The failure, where the old model could not be brought back either."""
+        if error.fact == failure.fact:  # one and the same, as of a box that is gone
+            return type(failure)(failure.fact, hint=f"the stack's config is as before; {failure.hint}")
+        state = (
+            "is not known to serve" if isinstance(error, BoxError) and is_silence(error) else "does not serve either"
+        )
+        return ModelError(
+            f"{failure.fact}; and {self.box.served_name} {state}: {error.fact}",
+            hint=f"the stack's config is as before; bring the box what it says: fab bootstrap --stack {self.box.stack}",
+        )
+
+    def come_back(self, changes: converge.Changes) -> None:
+        """The old files, and one completion of the old model if it gave any before. Raises BoxError, NotReadyError."""
+        say(f"{self.box.stack}: the files of before come back, and {self.box.served_name} with them")
+        begun = put_back(self.target, changes)
+        if self.served and changes.stages:
+            seen = self.watch(begun)
+            stage_table.keep(self.box, fold(seen.events, seen.boot))
+
+
+def kept_log(target: Target) -> Path | None:
+    """vLLM's log of now, kept in the stack's folder, 0600; None if there is none."""
+    log = ""
+    with suppress(BoxError, UnicodeDecodeError):
+        log = run(target, LOG_COMMAND).stdout
+    return write_private(stack_dir(target.stack) / "failed-start.log", log) if log else None

@@ -1,0 +1,55 @@
+"""`with_token.py PROGRAM …`: run it with the account's token in its environment, where Pulumi's provider looks for it.
+
+It is started by its path, from any folder, by scripts/bin/pulumi. The token is in no argument and in no file.
+"""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+INTERRUPTED = 130
+LOCAL = "local"
+
+
+def stack_in(words: Sequence[str], environment: Mapping[str, str]) -> str:
+    """The stack that a Pulumi command line names; empty if it is the selected one."""
+    for word, following in pairwise([*words, ""]):
+        if word in ("-s", "--stack"):
+            return following
+        if word.startswith("--stack="):
+            return word.removeprefix("--stack=")
+    return environment.get("PULUMI_STACK", "")
+
+
+def is_local(stack: str) -> bool:
+    """Whether the stack's file says that it is of the local cloud, which needs no token of yours."""
+    from stacks.stack_file import config_of, loaded, plain, stack_names
+
+    if stack not in stack_names():
+        return False
+    return plain(config_of(loaded(stack)[0]).get("daybox:cloud", "")) == LOCAL
+
+
+def main(words: Sequence[str]) -> int:
+    """Become that program; only if there is no token to be had, say why, and return the status of that error."""
+    from stacks.errors import DayboxError
+    from stacks.secrets import LINODE_TOKEN, linode_token
+
+    environment = dict(os.environ)
+    try:
+        if not is_local(stack_in(words, environment)) and (token := linode_token().value):
+            environment[LINODE_TOKEN] = token
+    except DayboxError as error:
+        print(error.line(), file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    os.execvpe(words[0], [*words], environment)
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    sys.exit(main(sys.argv[1:]))

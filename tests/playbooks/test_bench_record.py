@@ -1,0 +1,100 @@
+"""Recording: what passes, what is written down, who is let in."""
+
+import json
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from playbooks.bench_record import recording
+from playbooks.bench_session import read_session
+from stacks.errors import UsageError
+from tests.laptop import wait_for
+from tests.playbooks.fake_box import CLIENT_KEY, SERVED, GatewayWorld, gateway_world
+
+KEY = {"Authorization": f"Bearer {CLIENT_KEY}"}
+BODY = {"model": SERVED, "messages": [{"role": "user", "content": "my code"}]}
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[GatewayWorld]:
+    """A gateway with a box behind it."""
+    with gateway_world(tmp_path) as made:
+        yield made
+
+
+def post(port: int, *, headers: dict[str, str] = KEY, **more: object) -> httpx.Response:
+    """One request of a client."""
+    with httpx.Client(trust_env=False, timeout=20) as client:
+        return client.post(f"http://127.0.0.1:{port}/v1/chat/completions", json=BODY | more, headers=headers)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_the_answer_passes_and_is_written_down(world: GatewayWorld, tmp_path: Path, stream: bool) -> None:
+    file = tmp_path / "mine.jsonl"
+    with recording(world.port, file) as port:
+        direct, passed = post(world.port, stream=stream), post(port, stream=stream)
+    assert passed.status_code == 200
+    assert passed.text == direct.text
+    [ask] = read_session(file).asks
+    assert (list(ask.messages), ask.answer, ask.tokens) == (BODY["messages"], "ok", 7)
+
+
+def test_the_file_is_for_its_owner_alone_and_whoever_records_is_told_what_it_holds(
+    world: GatewayWorld, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "mine.jsonl"
+    with recording(world.port, file) as port:
+        post(port)
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert "it holds your code" in capsys.readouterr().err.replace("\n", " ")
+
+
+def test_each_line_is_whole_before_the_session_ends(world: GatewayWorld, tmp_path: Path) -> None:
+    """Ctrl-C, a lost laptop: what was recorded until then can be replayed."""
+    file = tmp_path / "mine.jsonl"
+    with recording(world.port, file) as port:
+        post(port)
+        wait_for(lambda: len(file.read_text().splitlines()) == 2)
+        assert len(read_session(file).asks) == 1
+
+
+def test_what_failed_and_what_only_tries_is_not_recorded(world: GatewayWorld, tmp_path: Path) -> None:
+    file = tmp_path / "mine.jsonl"
+    with recording(world.port, file) as port:
+        assert post(port, headers={}).status_code == 401
+        assert post(port, max_tokens=1).status_code == 200
+    assert not file.exists()
+
+
+def test_a_web_page_gets_nothing(world: GatewayWorld, tmp_path: Path) -> None:
+    with recording(world.port, tmp_path / "mine.jsonl") as port:
+        assert post(port, headers=KEY | {"Origin": "https://example.org"}).status_code == 403
+        assert post(port, headers=KEY | {"Host": f"example.org:{port}"}).status_code == 403
+    assert world.box.asked == []
+
+
+def test_an_answer_that_breaks_off_breaks_off_here_too_and_is_not_recorded(world: GatewayWorld, tmp_path: Path) -> None:
+    world.box.die_after = 2
+    with recording(world.port, tmp_path / "mine.jsonl") as port, pytest.raises(httpx.HTTPError):
+        post(port, stream=True)
+    assert not (tmp_path / "mine.jsonl").exists()
+
+
+def test_a_gateway_that_is_gone_is_said(tmp_path: Path) -> None:
+    with gateway_world(tmp_path) as world:
+        port_before = world.port
+    with recording(port_before, tmp_path / "mine.jsonl") as port:
+        answer = post(port)
+    assert answer.status_code == 503
+    assert "does not answer" in json.loads(answer.text)["error"]["message"]
+
+
+@pytest.mark.parametrize("name", ["there.jsonl", "no/such/folder.jsonl"])
+def test_a_file_that_cannot_be_new_stops_before_aider(tmp_path: Path, name: str) -> None:
+    (tmp_path / "there.jsonl").write_text("mine")
+    with pytest.raises(UsageError, match="--record"), recording(9, tmp_path / name):
+        pass
+    assert (tmp_path / "there.jsonl").read_text() == "mine"

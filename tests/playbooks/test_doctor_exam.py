@@ -1,0 +1,116 @@
+"""The exam of a box: one program through a real sshd, and what its logs come to."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Timer
+
+import pytest
+
+from playbooks.doctor_exam import Exam, examine, old_containers
+from stacks.errors import BoxError
+from stacks.ssh import REACH_HINT
+from tests.playbooks.given_exam import DAMAGED, KV_TOO_SMALL, START, VLLM_ID, exam, silent
+from tests.playbooks.own_sshd import own_sshd
+from tests.playbooks.pretend_box import BOX, PretendBox, began, ended
+
+
+@pytest.fixture
+def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PretendBox]:
+    monkeypatch.setenv("DAYBOX_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("DAYBOX_ROOT", str(tmp_path / "box"))
+    monkeypatch.setenv("DAYBOX_VLLM", "http://127.0.0.1:9")
+    with own_sshd(tmp_path / "sshd") as running:
+        yield PretendBox(tmp_path / "box", running)
+
+
+def test_a_box_that_has_nothing_of_ours_yet_can_be_examined(box: PretendBox) -> None:
+    """It reads the program from ssh's input; every section has a value or says what broke."""
+    told = examine(BOX, box.target(), None)
+    assert abs(told.ahead) < 30 and told.section("disks") == []
+    with pytest.raises(BoxError, match=r"the box could not say: .*facts\.json"):
+        told.section("weights")
+    assert (told.busy, told.answers, told.diagnosis) == ([], False, None)
+
+
+def test_a_box_that_is_not_the_pinned_one_is_not_examined(box: PretendBox) -> None:
+    with pytest.raises(BoxError, match="its host key is not the pinned one"):
+        examine(
+            BOX, box.target("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDjwPzfZEgSCXNDZmyZ2JBHmyXAQUkhNmMuTAyvYUVrX"), None
+        )
+
+
+def test_a_box_that_vanishes_in_the_middle_is_an_error_of_the_box(
+    box: PretendBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a box does that is deleted just now."""
+    monkeypatch.setattr("templates.program", lambda _: "import time\nprint('{', flush=True)\ntime.sleep(60)")
+    ending = Timer(1.0, box.sshd.stop)
+    ending.start()
+    with pytest.raises(BoxError) as caught:
+        examine(BOX, box.target(), None)
+    ending.join()
+    assert caught.value.hint == REACH_HINT
+
+
+def test_a_box_that_tells_something_else_is_named(box: PretendBox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("templates.program", lambda _: "print('hello')")
+    with pytest.raises(BoxError, match="told nothing: hello"):
+        examine(BOX, box.target(), None)
+
+
+def cause(told: Exam) -> str:
+    return told.diagnosis.cause if told.diagnosis else "none"
+
+
+def test_the_newest_start_says_why(box: PretendBox) -> None:
+    assert cause(silent(KV_TOO_SMALL)) == "kv-too-small"
+
+
+def test_a_newest_start_that_is_not_over_leaves_it_to_those_before() -> None:
+    """Docker has started it again already when somebody looks."""
+    assert cause(silent(logs={"now": START, "before": DAMAGED})) == "weights-damaged"
+
+
+def test_what_was_before_is_over_if_vllm_answers() -> None:
+    assert cause(exam(logs={"before": DAMAGED})) == "healthy"
+
+
+def test_dockers_own_error_stands_in_no_log() -> None:
+    error = 'could not select device driver "nvidia" with capabilities: [[gpu]]'
+    assert cause(silent(container={"status": "created", "error": error})) == "no-nvidia-runtime"
+
+
+def test_without_a_container_the_failed_stage_says_why() -> None:
+    journal = "write /var/lib/docker/tmp/x: no space left on device".replace("no space", "No space")
+    assert cause(silent(container=None, journals={"image": journal})) == "disk-full"
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "the disk of /var/lib/daybox is full, 3 MiB free: tar: write error",
+        "the disk of /var/lib/daybox/models has 11.2 GiB free, the model needs 62.4 GiB",
+    ],
+)
+def test_a_disk_that_a_stage_found_too_small_is_the_cause(word: str) -> None:
+    failed = [vars(event) for event in (began("weights", 1), ended("weights", 2, "failed", word))]
+    told = silent(container=None, report={"stages": failed})
+    assert told.diagnosis and (told.diagnosis.cause, told.diagnosis.evidence) == ("disk-full", word)
+
+
+def test_a_disk_that_is_full_is_the_cause_of_what_nothing_else_explains() -> None:
+    full = [{"path": "/var/lib/docker", "free_mib": 12, "total_mib": 9000}]
+    assert cause(silent(disks=full)) == "disk-full"
+    assert cause(silent(KV_TOO_SMALL, disks=full)) == "kv-too-small"
+    assert cause(exam(disks=full)) == "healthy"
+
+
+def test_only_our_own_leftovers_are_old() -> None:
+    rows = [
+        {"id": VLLM_ID, "name": "vllm", "image": "x", "state": "running", "project": "daybox"},
+        {"id": "1", "name": "8a1543a_vllm", "image": "x", "state": "running", "project": "daybox"},
+        {"id": "2", "name": "open-webui", "image": "x", "state": "running", "project": "daybox"},
+        {"id": "3", "name": "my_vllm", "image": "x", "state": "running", "project": "somebody"},
+        {"id": "4", "name": "thief", "image": "x", "state": "running", "project": ""},
+    ]
+    assert old_containers(exam(docker={"containers": rows})) == ["8a1543a_vllm"]
