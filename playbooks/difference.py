@@ -7,7 +7,7 @@ import difflib
 import json
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from playbooks import converge
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 COMPOSE = "/opt/daybox/compose.yaml"
 STAMP = "/opt/daybox/bundle.sha256"
+PARTLY = "partly"  # the stamp of a box that has files of two bundles
 READ_BY_VLLM = {
     COMPOSE: "its container is made anew",
     "/opt/daybox/facts.json": "image or weights may be others",
@@ -66,9 +67,10 @@ class Difference:
         return self.serves and bool(self.touching)
 
     def without_vllm(self) -> "Difference":
-        """What of it stops no vLLM. The stamp is not part of it: it would say that all was brought."""
-        kept = (file for file in self.files if not touches_vllm(file.path) and file.path != STAMP)
-        return Difference(tuple(kept), self.serves)
+        """What of it stops no vLLM; before it goes a stamp that is no bundle's: neither is there as a whole then."""
+        stamp = [replace(file, content=f"{PARTLY}\n") for file in self.files if file.path == STAMP]
+        kept = [file for file in self.files if not touches_vllm(file.path) and file.path != STAMP]
+        return Difference((*stamp, *kept) if kept else (), self.serves)
 
     def row(self, stack: str) -> dict[str, Any]:
         """All of it for programs."""

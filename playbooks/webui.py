@@ -84,7 +84,7 @@ def first_password(target: Target) -> str:
 def standing() -> str:
     """Shell command for the box: how unit and container are, one word each, and what the unit said last."""
     return (
-        "unit=$(systemctl is-active daybox-webui.service); echo \"${unit:-unknown}\"; "
+        'unit=$(systemctl is-active daybox-webui.service); echo "${unit:-unknown}"; '
         "docker inspect --format '{{.State.Status}}' open-webui 2>/dev/null || echo missing; "
         "journalctl --unit=daybox-webui --lines=1 --output=cat --no-pager 2>/dev/null"
     )

@@ -11,6 +11,8 @@ from typing import Any
 
 import httpx
 
+from stacks.places import private_folder
+
 TOKEN = "daybox-local"
 CHECKOUT = Path(__file__).parents[1]
 ANSWER_SECONDS = 20
@@ -68,6 +70,7 @@ class Cloud:
         """Run the double and wait until it answers; on the port of before, if it ran before."""
         port = self.url.rpartition(":")[2] or "0"
         (self.folder / "url").unlink(missing_ok=True)
+        private_folder(self.state_dir)  # as `source scripts/env` makes it, before any cloud starts
         self.folder.mkdir(parents=True, exist_ok=True)
         kind = [] if self.boxes else ["--no-boxes"]
         command = [sys.executable, "-m", "scripts.cloud", "serve", "--port", port, *kind]

@@ -23,6 +23,7 @@ PLACES = (
     (r"/(?:mnt|tmp)/model\b", "/model"),
     (r"/mnt/small\b", "/cache"),
     (r"(?m)^.* Route: /.*\n", ""),  # 45 lines in every healthy log
+    (r"(?m)^(?:\([^()]*\) )?(?:ERROR [^\]]*\] )? *[~^][~^ ]*\n", ""),  # what underlines the code of a traceback
     (rf"(?m)^(.{{{LINE_LENGTH}}}).+", r"\1 …"),
 )
 

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -94,7 +95,7 @@ def provoke(start: Case, log: int) -> None:
     try:
         if wait(server, log, start.get("stop_at", "")):
             for request in start.get("requests", []):
-                ask(request)
+                ask(request, log)
             finish(server, start.get("end", "running"), log)
     finally:
         end_group(server)
@@ -186,12 +187,17 @@ def wait(server: "subprocess.Popen[bytes]", log: int, stop_at: str) -> bool:
     return False
 
 
-def ask(request: Case) -> None:
-    """One request; what it is answered with is the log's matter."""
+def ask(request: Case, log: int) -> None:
+    """One request; what it is answered with is the log's matter, unless `keep_refusal`."""
     body = json.dumps({"model": "coder", **request["body"]}).encode()
     posted = urllib.request.Request(URL + request["path"], body, {"Content-Type": "application/json"})
-    with contextlib.suppress(OSError):
+    try:
         urllib.request.urlopen(posted, timeout=60).read()
+    except urllib.error.HTTPError as error:
+        if request.get("keep_refusal"):
+            os.write(log, error.read() + b"\n")
+    except OSError:
+        pass  # it has ended
 
 
 if __name__ == "__main__":

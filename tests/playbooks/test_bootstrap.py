@@ -122,7 +122,7 @@ def test_another_bundle_is_brought_and_what_it_concerns_begins_again(
 def test_a_box_that_serves_is_not_stopped_unasked_and_what_is_left_is_named(
     tell: Callable[[Story], Story], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The stamp is left, too: it would say that all is there."""
+    """The stamp says so, too: neither bundle is there as a whole."""
     files = tuple(File(path, 0o644, "x") for path in ("/opt/daybox/compose.yaml", "/opt/daybox/bin/report"))
     story = tell(Story(replace(READY, bundle="another")))
     monkeypatch.setattr("stacks.bundle.bundle_for", lambda _settings: Bundle(files))
@@ -130,7 +130,7 @@ def test_a_box_that_serves_is_not_stopped_unasked_and_what_is_left_is_named(
     stage_table.keep(BOX, fold(READY.events, BOOT))
     make_ready(BOX)
     said = capsys.readouterr()
-    assert story.done == ["brought 1, again"]
+    assert story.done == ["brought 2, again"]
     assert "local: NOT brought, because vLLM serves and would stop: /opt/daybox/compose.yaml; see it: fab b" in said.err
     assert said.out == "local: ready; what was left stands above\n"
 
@@ -303,3 +303,39 @@ def test_an_event_or_a_lost_connection_is_no_silence(monkeypatch: pytest.MonkeyP
     assert not quiet.too_long(seen(began("image", 1)))
     clock[0] = 200
     assert not quiet.too_long(replace(seen(began("image", 1)), connected=False))
+
+
+def test_only_a_box_that_was_connected_and_is_not_is_asked_for_and_not_all_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr("playbooks.bootstrap.time.monotonic", lambda: clock[0])
+    lost, here = bootstrap.Lost(), seen(began("image", 1))
+    gone = replace(here, connected=False)
+    assert not lost.asks(here)
+    assert not lost.asks(Seen())  # it was never reached: `reached` waits for it
+    assert lost.asks(gone) and not lost.asks(gone)
+    clock[0] += bootstrap.LOST_SECONDS
+    assert lost.asks(gone)
+
+
+def test_a_box_that_vanishes_is_not_followed_any_longer(
+    tell: Callable[[Story], Story], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = replace(seen(began("image", 1)), connected=False)
+    tell(Story(replace(READY, events=(), ready=False), [seen(began("image", 1)), gone]))
+    monkeypatch.setattr("playbooks.presence.is_gone", lambda _account, _id: True)
+    with pytest.raises(BoxError, match="the account has no such box any more"):
+        make_ready(BOX)
+
+
+def test_two_bundles_are_never_brought_at_once(tell: Callable[[Story], Story], monkeypatch: pytest.MonkeyPatch) -> None:
+    def taken(_target: object, what: str) -> None:
+        raise BoxError(f"box/x: a@b is changing it: {what}", hint="wait until that is done")
+
+    story = tell(Story(replace(READY, bundle="another", ready=False)))
+    story.differ = ("/opt/daybox/compose.yaml",)
+    monkeypatch.setattr(bootstrap, "holding", taken)
+    with pytest.raises(BoxError, match="a@b is changing it"):
+        make_ready(BOX)
+    assert story.done == []

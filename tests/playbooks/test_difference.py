@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,10 +42,15 @@ def test_every_stage_but_the_last_comes_before_vllm_or_is_it(stage: Stage) -> No
     assert touches_vllm(f"/etc/systemd/system/{unit(stage.name)}") is (stage.name != "ready")
 
 
-def test_what_stops_no_vllm_is_the_rest_without_the_stamp() -> None:
+def test_what_stops_no_vllm_is_the_rest_and_a_stamp_that_is_no_bundles() -> None:
+    """It comes first: a box that lost its connection in between must not look like one that has a whole bundle."""
     found = Difference((COMPOSE, REPORT, READY, WEIGHTS, STAMP), serves=True)
-    assert found.without_vllm() == Difference((REPORT, READY), serves=True)
+    assert found.without_vllm() == Difference((replace(STAMP, content="partly\n"), REPORT, READY), serves=True)
     assert found.without_vllm().stages == ("ready",)
+
+
+def test_where_nothing_is_brought_the_stamp_stays_true() -> None:
+    assert Difference((COMPOSE, STAMP), serves=True).without_vllm() == Difference((), serves=True)
 
 
 def test_only_a_box_that_serves_needs_consent() -> None:

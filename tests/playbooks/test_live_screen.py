@@ -74,9 +74,9 @@ def test_a_busy_box_with_two_cards() -> None:
 
 
 def test_a_box_of_which_nothing_is_known_yet() -> None:
-    unknown: dict[str, Any] = {"idle_minutes": None, "idle_since": None, "next_end": None, "tokens": None, "armed": None}
-    nothing: dict[str, Any] = {"dies_at": None, "usd": None, "next_hour_minutes": None, "kept_until": None, "action": None}
-    assert shown(Pulse(), **unknown, **nothing) == (
+    names = ("idle_minutes", "idle_since", "next_end", "dies_at", "kept_until", "armed", "action")
+    unknown: dict[str, Any] = dict.fromkeys((*names, "tokens", "usd", "next_hour_minutes"))
+    assert shown(Pulse(), **unknown) == (
         "local: box 12345678, local-cpu; nothing heard yet\n"
         "  GPU          –\n"
         "  tokens/s     – in, – out\n"

@@ -118,7 +118,7 @@ def long_log(path: Path, line: str, end: str) -> Path:
 
 @pytest.mark.parametrize("name", LONG)
 def test_500_megabytes_are_read_from_their_end(tmp_path: Path, name: str) -> None:
-    """2 to 6 s, on two cores that others load."""
+    """1 to 2 s; under load up to 6."""
     line, end, cause = LONG[name]
     told: list[Diagnosis] = []
     path = long_log(tmp_path / "log", line, end)

@@ -133,9 +133,7 @@ def test_patience_ends_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(BoxError) as caught:
         patiently(action, seconds=0, on_silence=lambda _: None)
     assert caught.value.fact == "box/daybox-7: not reached, for 0 s: port 22 is closed to us, or the box is gone"
-    assert caught.value.hint == (
-        "`fab status` says whether it is there; if your address has changed: fab allow"
-    )
+    assert caught.value.hint == "`fab status` says whether it is there; if your address has changed: fab allow"
 
 
 def test_patience_does_not_wait_for_what_waiting_cannot_mend() -> None:

@@ -127,7 +127,7 @@ def test_a_tunnel_whose_connection_died_in_silence_comes_back(tunnel: Laptop) ->
     with wire_cut(again(tunnel)):
         took = seconds_until_it_answers_again(tunnel)
     print(f"a connection that died in silence: answers again after {took:.0f} s")
-    assert took < 30
+    assert took < 45
 
 
 def test_a_tunnel_follows_its_laptop_into_another_network(tunnel: Laptop) -> None:

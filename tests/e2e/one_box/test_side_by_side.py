@@ -84,8 +84,8 @@ def test_a_gateway_whose_orders_were_changed_by_hand_is_refused_and_mended(lapto
     second.run(f"fab tunnel.close --stack {SECOND}").ok()
     orders = laptop.state / f"stacks/{SECOND}/tunnel/gateway.json"
     orders.write_text(json.dumps(json.loads(orders.read_text()) | {"port": laptop.outputs()["port"]}))
-    start = f"echo | setsid python -m playbooks.gateway --stack {SECOND} >/dev/null 2>&1 & sleep 3"
-    second.run(start).ok()
+    start = f"(echo | setsid python -m playbooks.gateway --stack {SECOND} >/dev/null 2>&1 &)"
+    second.run(f"{start}; sleep 3").ok()
     before = second.on_box(TOKENS)
     said = laptop.run("fab launch-aider -- --message hello --yes-always").failed()
     assert f"what answers there says it is that of {SECOND}'s box" in said
@@ -98,5 +98,5 @@ def test_a_gateway_whose_orders_were_changed_by_hand_is_refused_and_mended(lapto
 def test_one_is_given_back_and_the_other_stays(laptop: Laptop, second: Laptop) -> None:
     second.run(f"fab tunnel.close --stack {SECOND}").ok()
     second.destroy().ok()
-    assert [row["id"] for row in laptop.instances()] == [laptop.outputs()["instanceId"]]
+    assert [row["id"] for row in laptop.instances()] == [int(laptop.outputs()["instanceId"])]
     assert laptop.ask().status_code == 200
