@@ -45,12 +45,12 @@ def switch(
 ) -> None:
     """Serve another model, or another context, on the box that runs.
 
-    Example: fab switch qwen3-coder-30b --context 65536, or fab switch --context 16384
+    Example: fab switch qwen3-coder-30b --context 48000, or fab switch --context 16384
     """
     values = asked(model, context=context, tp=tp, name=name, kv=kv)
-    name = meant_stack(stack)
+    meant = meant_stack(stack)
     with ThreadPoolExecutor() as pool:  # Pulumi takes half a second for each
-        config, box = pool.submit(raw_settings, name), box_that_is_up(name)
+        config, box = pool.submit(raw_settings, meant), box_that_is_up(meant)
 
     def consent() -> None:
         check_idle(box, consent=yes, can_ask=not json)
@@ -97,6 +97,7 @@ def requests_running(box: Box) -> float:
 
 def row(box: Box, clients: Clients) -> dict[str, Any]:
     """What is served now, for programs; `stages`: how it came to that, as `fab bootstrap` keeps it."""
+    stages = record_file(box)
     return {
         "stack": box.stack,
         "lease": box.lease,
@@ -104,5 +105,5 @@ def row(box: Box, clients: Clients) -> dict[str, Any]:
         "served_name": box.served_name,
         "window_tokens": clients.window_tokens,
         "aider_rewritten": clients.aider,
-        "stages": loads(record_file(box).read_text()),
+        "stages": loads(stages.read_text()) if stages.is_file() else None,
     }
