@@ -57,13 +57,10 @@ def allow(
     reached = is_reached(target)
     if json:
         print_json(row(box, found, before, after, reached=reached))
-    else:
+    elif reached or after != before:
         print(sentence(box, network, changed=after != before))
     if not reached:
-        raise BoxError(
-            f"box/{target.alias}: the firewall lets {network} in, and the box is not reached",
-            hint="is that this laptop's address? and is the box there? fab status",
-        )
+        raise unreached(box, network, changed=after != before)
 
 
 def looked_for(target: Target, account: Any) -> Seen:
@@ -147,6 +144,18 @@ def is_reached(target: Target) -> bool:
             if time.monotonic() > deadline:
                 return False
             time.sleep(RETRY_SECONDS)
+
+
+def unreached(box: Box, network: str, *, changed: bool) -> BoxError:
+    """What it means that the box is silent all the same. The config alone is no proof of what the firewall does."""
+    if changed:
+        fact, hint = f"the firewall lets {network} in, and the box is not reached", ""
+    else:
+        fact = f"stacks/{box.stack}/{KEY} lets {network} in already, and the box is not reached"
+        hint = f"does the firewall do so, too? `pulumi up -s {box.stack}`; "
+    return BoxError(
+        f"box/{box.alias}: {fact}", hint=f"{hint}is that this laptop's address? and is the box there? fab status"
+    )
 
 
 def row(box: Box, found: Seen, before: Sequence[str], after: Sequence[str], *, reached: bool) -> dict[str, Any]:

@@ -67,9 +67,11 @@ def bench(
     if record:
         record_aider(find_box(stack), Path(record))
         return
+    words = words_after_dashes(sys.argv)
+    check_goes_with(words, session, vllm=vllm, exact=exact)
     from playbooks.bench_measure import Wish, measure_replay, measure_vllm  # aiohttp: 0.2 s that --compare needs not
 
-    wish = Wish(runs, concurrency, session, exact, words_after_dashes(sys.argv))
+    wish = Wish(runs, concurrency, session, exact, words)
     box = find_box(stack)
     show_measured(measure_vllm(box, wish) if vllm else measure_replay(box, wish), json=json)
 
@@ -81,6 +83,14 @@ def only_one(asked: Sequence[str], *, json: bool) -> str:
     if json and asked in (["--plot"], ["--record"]):
         raise UsageError(f"fab bench: {asked[0]} has no JSON", hint="leave --json out")
     return asked[0] if asked else ""
+
+
+def check_goes_with(words: Sequence[str], session: str, *, vllm: bool, exact: bool) -> None:
+    """Raises UsageError for what this measurement would pass over: minutes of a box for something else than asked."""
+    if words and not vllm:
+        raise UsageError(f"fab bench: nobody reads {words[0]!r} after --", hint="add --vllm or --record")
+    if vllm and (session or exact):
+        raise UsageError("fab bench: --vllm replays no session", hint="leave --session and --exact out, or --vllm")
 
 
 def record_aider(box: Box, file: Path) -> None:

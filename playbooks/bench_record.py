@@ -155,7 +155,7 @@ def new_file(file: Path) -> IO[str]:
 def tell(file: Path, written: int) -> None:
     """Say what was recorded; a file without a request goes."""
     if not written:
-        file.unlink()
+        file.unlink(missing_ok=True)
         say(f"{file}: nothing was asked, so nothing is kept")
         return
     say(f"{file}: {written} requests recorded; {WARNING}. Replay it: fab bench --session {file}")

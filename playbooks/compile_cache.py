@@ -10,6 +10,7 @@ import hashlib
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from stacks.settings import Settings
 
 MOST_BYTES, ALL_BYTES = 2 << 30, 6 << 30  # of one, as templates/box/cache.py bounds it, too; of all that are kept
+DRAFT_SECONDS = 86_400.0  # nothing is fetched for so long
 LOG, DONE = "compile-cache.log", "compile-cache.done"
 
 
@@ -83,7 +85,10 @@ def forget(file: Path) -> None:
 
 
 def prune(most: int = ALL_BYTES) -> None:
-    """Delete those that were not used for longest, until all together have at most so many bytes."""
+    """Delete those that were not used for longest, until all together have at most so many bytes; and old drafts."""
+    for draft in folder().glob(".*"):  # of a carrier that was killed, as by a laptop that went off
+        if draft.stat().st_mtime < time.time() - DRAFT_SECONDS:
+            draft.unlink(missing_ok=True)
     files = sorted(folder().glob("*.tar.gz"), key=lambda file: file.stat().st_mtime)
     while files and sum(file.stat().st_size for file in files) > most:
         forget(files.pop(0))

@@ -217,8 +217,8 @@ def client_keys(about: Stack) -> Finding:
         return not_open(about, f"{len(keys)} client keys; the tunnel is not up to try one")
     try:
         served = Endpoint(orders.port, client_key(about.name, "daybox"), witness_in(orders)).served()
-    except DayboxError as error:
-        return faulty(error)
+    except DayboxError as error:  # a BoxError, too, is the model's fault here: the tunnel is up
+        return wrong(error.fact, error.hint, ModelError)
     return ok(f"{len(keys)} client keys; /v1/models through the tunnel: {', '.join(one.name for one in served)}")
 
 

@@ -54,12 +54,19 @@ def lent_after(target: Target, word: str, *, way_out: str = WAY_OUT, file: str =
     token = hub_token().value
     if not token:
         raise ModelError(f"box/weights: {word}", hint=way_out)
-    done = run(target, bring(file), stdin=f"{token}\n")
-    if done.returncode:
-        raise BoxError(f"box/{target.alias}: the Hub's token could not be put into {file}", hint="see `fab ssh`")
-    say("weights: trying again with your token of the Hub")
     try:
+        done = run(target, bring(file), stdin=f"{token}\n")
+        if done.returncode:
+            raise BoxError(f"box/{target.alias}: the Hub's token could not be put into {file}", hint="see `fab ssh`")
+        say("weights: trying again with your token of the Hub")
         yield
     finally:
-        with suppress(BoxError):  # a box that is gone has no memory either
-            run(target, take_back(file))
+        if not is_taken_back(target, file):
+            say(f"box/{target.alias}: your token of the Hub may still be in its memory: fab ssh, then: rm {file}")
+
+
+def is_taken_back(target: Target, file: str) -> bool:
+    """Take it back; whether the box says that nothing of it is left."""
+    with suppress(BoxError):
+        return run(target, take_back(file)).returncode == 0
+    return False

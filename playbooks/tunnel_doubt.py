@@ -67,8 +67,10 @@ class Doubt:
     def reason(self) -> str:
         """What happened since the last look, in words; empty for nothing."""
         slept, here = self.slept() - self._slept, self.here(self.address)
-        moved = here not in ("", self._here)  # without any network nothing is known yet
-        self._slept, self._here = self.slept(), here or self._here
+        if not here:  # nothing can give a sign yet: a connection may outlive a nap, and the Wi-Fi comes seconds later
+            return ""
+        moved = here != self._here
+        self._slept, self._here = self.slept(), here
         if slept > NAP_SECONDS:
             return SLEPT_WORD
         return MOVED_WORD if moved else ""

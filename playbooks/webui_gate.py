@@ -17,6 +17,7 @@ from aiohttp import (
     DummyCookieJar,
     UnixConnector,
     WSMsgType,
+    WSServerHandshakeError,
     web,
 )
 from multidict import CIMultiDict
@@ -30,6 +31,8 @@ from playbooks.tunnel_ssh import State
 OWN_HEADERS = frozenset(
     {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "date", "server"}
 )
+# The library would add them of its own; an answer would be compressed for who never asked for it.
+NOT_ADDED = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 RETRY_SECONDS = "2"
 TIMEOUT = ClientTimeout(total=None, sock_connect=5)
 Side = web.WebSocketResponse | ClientWebSocketResponse
@@ -62,6 +65,8 @@ class Gate:
             if request.headers.get("Upgrade", "").lower() == "websocket":
                 return await self._join(request)
             return await self._pass_on(request)
+        except WSServerHandshakeError as error:  # it answers, and takes no websocket from this one
+            return refusal(error.status if error.status >= 400 else 502, "Open WebUI takes no websocket here")
         except (ClientError, OSError) as error:
             return refusal(503, f"daybox/webui: does not answer yet ({type(error).__name__}): fab webui")
 
@@ -100,11 +105,15 @@ class Gate:
         return downstream
 
     def _client(self) -> ClientSession:
-        """One for all; it keeps nobody's cookies."""
+        """One for all; it keeps nobody's cookies and adds nothing."""
         if self._session is None:
             connector = UnixConnector(self._socket, limit=0)
             self._session = ClientSession(
-                connector=connector, timeout=TIMEOUT, auto_decompress=False, cookie_jar=DummyCookieJar()
+                connector=connector,
+                timeout=TIMEOUT,
+                auto_decompress=False,
+                cookie_jar=DummyCookieJar(),
+                skip_auto_headers=NOT_ADDED,
             )
         return self._session
 

@@ -74,7 +74,9 @@ def carry(source: Path, target: Path) -> tuple[float, float, int]:
     (target / "cache.py").write_text(program("cache"))
     words, began = [sys.executable, str(target / "cache.py")], time.monotonic()
     environment = {"PATH": os.environ["PATH"]}
-    packed = subprocess.run([*words, "pack"], env={**environment, "DAYBOX_ROOT": str(source)}, stdout=-1, check=True)
+    packed = subprocess.run(
+        [*words, "pack"], env={**environment, "DAYBOX_ROOT": str(source)}, stdout=subprocess.PIPE, check=True
+    )
     between = time.monotonic()
     unpack = [*words, "unpack", hashlib.sha256(packed.stdout).hexdigest()]
     subprocess.run(unpack, env={**environment, "DAYBOX_ROOT": str(target)}, input=packed.stdout, check=True)

@@ -180,7 +180,7 @@ def seen(found: Found) -> Found:
 
 def masked(text: str) -> str:
     """`text` without any secret that this process has read."""
-    for secret in _seen:
+    for secret in sorted(_seen, key=len, reverse=True):  # the longer first: it may begin with another
         text = text.replace(secret, HIDDEN)
     return text
 

@@ -23,7 +23,6 @@ from stacks.receipt import raise_in_one_line
 from stacks.volume_terms import found, stays_line
 
 WAIT_SECONDS, LOOK_SECONDS = 120.0, 0.5  # Linode takes seconds to make or attach one
-SCOPE = VOLUME.scope
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ MOUNTED = STATE / "volume"
 HOLDS = ("models", "vllm-cache")
 FIRST_S, AGAIN_S = 900, 60  # `up` attaches it when it has armed the box, for which it has 10 minutes; later it is there
 GIB = 2**30
+SECOND_MAGIC = 32_768 * 4096 + 56  # of ext4's second superblock, on any disk that is large enough to be ordered
 
 
 def must(*words: str | Path, good: tuple[int, ...] = (0,)) -> str:
@@ -44,10 +45,15 @@ def is_blank() -> bool:
     """Whether nothing is on it. Raises SystemExit for whatever is no ext4: nothing is ever formatted over."""
     with DEVICE.open("rb") as content:
         content.read(1 << 20)  # what cannot be read is not blank, though blkid says the same of both
+        is_ours = os.pread(content.fileno(), 2, SECOND_MAGIC) == b"\x53\xef"
     found = must("blkid", "--probe", "--output", "export", DEVICE, good=(0, 2)).splitlines()
     kinds = [line.partition("=")[2] for line in found if line.startswith(("TYPE=", "PTTYPE="))]
     if kinds and kinds != ["ext4"]:
         raise SystemExit(f"{DEVICE.name} holds {' and '.join(kinds)}, which is not ours: nothing was changed")
+    if is_ours and not kinds:
+        raise SystemExit(
+            f"{DEVICE.name} is damaged at its beginning, and not blank: e2fsck -b 32768 {DEVICE} may mend it"
+        )
     return not kinds
 
 

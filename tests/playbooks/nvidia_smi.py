@@ -1,6 +1,7 @@
 """What `nvidia-smi` prints, as recorded: the query of playbooks/cards.py, and `topo -m`.
 
-Shapes from NVIDIA's documentation of nvidia-smi and public issue threads, read 2026-11; no card was at hand.
+TOPOLOGY_ONE is what an H100 with driver 580.159.04 printed on 2026-11-26, and its cells of the query had these forms; the
+others were written after it, no two cards and no Ada were at hand.
 """
 
 ONE = "0, NVIDIA RTX 4000 Ada Generation, 87, 18433, 20475, 61, 71.35, 580.95.05, Enabled\n"
@@ -17,7 +18,7 @@ NO_DRIVER = (
 NONE = "No devices were found\n"
 TOPOLOGY_ONE = (
     "\t\x1b[4mGPU0\tCPU Affinity\tNUMA Affinity\tGPU NUMA ID\x1b[0m\n"
-    "GPU0\t X \t0-7\t0\t\tN/A\n\n"
+    "GPU0\t X \t0-15\t0\t\tN/A\n\n"
     "Legend:\n\n  X    = Self\n"
 )
 TOPOLOGY_TWO = (

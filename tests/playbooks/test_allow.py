@@ -10,7 +10,7 @@ import pytest
 
 from playbooks import allow as module
 from playbooks import stack_config
-from playbooks.allow import check_agreed, check_listed, networks_after, one_network, open_to, row, sentence
+from playbooks.allow import check_agreed, check_listed, networks_after, one_network, open_to, row, sentence, unreached
 from playbooks.whereabouts import Seen
 from stacks.errors import BoxError, CloudError, UsageError
 from stacks.values import networks
@@ -147,3 +147,11 @@ def test_what_was_done_is_told_to_people_and_programs() -> None:
         "changed": True,
         "reached": True,
     }
+
+
+@pytest.mark.parametrize(("changed", "told"), [(True, "the firewall lets"), (False, "stacks/local/sshFrom lets")])
+def test_a_silent_box_is_told_by_what_is_known_of_its_firewall(changed: bool, told: str) -> None:
+    """Where nothing was changed only the config was read, and the last `pulumi up` may be older than it."""
+    error = unreached(BOX, HOME, changed=changed)
+    assert f"{told} {HOME} in" in error.fact
+    assert ("pulumi up -s local" in error.hint) is not changed

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from playbooks.bench import only_one
+from playbooks.bench import check_goes_with, only_one
 from playbooks.bench_advice import advise
 from playbooks.bench_ledger import VLLM, keep
 from playbooks.bench_measure import Wish, after_warm_up, plan_words
@@ -54,6 +54,21 @@ def test_one_thing_at_a_time(asked: list[str]) -> None:
 def test_what_has_no_json_says_so(asked: str) -> None:
     with pytest.raises(UsageError, match="has no JSON"):
         only_one([asked], json=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "session", "vllm", "exact"),
+    [(["--num-prompts", "3"], "", False, False), ([], "mine.jsonl", True, False), ([], "", True, True)],
+)
+def test_what_would_be_passed_over_is_refused(words: list[str], session: str, vllm: bool, exact: bool) -> None:
+    with pytest.raises(UsageError) as caught:
+        check_goes_with(words, session, vllm=vllm, exact=exact)
+    assert "--vllm" in caught.value.line()
+
+
+@pytest.mark.parametrize(("words", "session", "vllm"), [([], "mine.jsonl", False), (["--num-prompts", "3"], "", True)])
+def test_what_goes_together_is_taken(words: list[str], session: str, vllm: bool) -> None:
+    check_goes_with(words, session, vllm=vllm, exact=not vllm)
 
 
 @pytest.mark.parametrize(("runs", "clients"), [(0, 1), (101, 1), (3, 0), (3, 65)])

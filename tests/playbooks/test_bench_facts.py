@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from playbooks.bench_facts import NO_GPU, ask_box, commit, parse
-from playbooks.bench_vllm import end, ending, on_box, words_of
+from playbooks.bench_vllm import completed, end, ending, on_box, words_of
+from stacks.errors import ModelError
 
 ARGS = [
     *("-c", 'VLLM_API_KEY=$(cat /run/secrets/vllm-key); export VLLM_API_KEY; exec "$0" "$@"'),
@@ -102,3 +103,15 @@ def test_ctrl_c_ends_what_runs_in_the_container_and_nothing_else() -> None:
     assert other.poll() is None
     other.kill()
     other.wait()
+
+
+@pytest.mark.parametrize("given", [{"failed": 1}, {"completed": 9}, {"failed": 1, "completed": 10}], ids=str)
+def test_a_benchmark_of_which_a_part_failed_is_no_result(given: dict[str, int]) -> None:
+    """vLLM ends it with 0 all the same; older ones count no failures."""
+    with pytest.raises(ModelError, match="1 of 10 requests failed"):
+        completed({"num_prompts": 10, "completed": 10} | given)
+
+
+def test_a_whole_one_is_kept_without_its_longest_lists() -> None:
+    given = {"num_prompts": 10, "completed": 10, "failed": 0, "output_throughput": 31.2, "ttfts": [0.1] * 10}
+    assert set(given) - set(completed(given)) == {"ttfts"}

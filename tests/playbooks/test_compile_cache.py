@@ -2,6 +2,7 @@
 
 import os
 import stat
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -89,6 +90,14 @@ def test_those_that_were_not_used_for_longest_go_first() -> None:
         *("new.json", "new.tar.gz"),
         *("older.json", "older.tar.gz"),
     ]
+
+
+def test_what_a_killed_carrier_left_goes_after_a_day_and_what_comes_now_stays() -> None:
+    for name, age in ((".old.1", 90_000), (".new.2", 60)):
+        (folder() / name).touch()
+        os.utime(folder() / name, (time.time() - age,) * 2)
+    prune()
+    assert [file.name for file in folder().iterdir()] == [".new.2"]
 
 
 def test_a_forgotten_one_leaves_nothing() -> None:

@@ -200,8 +200,11 @@ def test_why_the_last_tunnel_ended_is_told_while_there_is_a_box(box: Box) -> Non
     assert doctor_stack.tunnel(stack(None)).state == "not-applicable"
 
 
-def test_a_key_that_is_refused_is_wrong_of_the_kind_that_refused(box: Box, gateway: Any) -> None:
-    gateway.served = ModelError("box/vllm: /v1/models answered 401: no", hint="see `fab logs --of vllm`")
+@pytest.mark.parametrize("kind", [ModelError, BoxError])
+def test_with_the_tunnel_up_no_answer_is_the_models_fault(
+    box: Box, gateway: Any, kind: type[ModelError] | type[BoxError]
+) -> None:
+    gateway.served = kind("daybox/box: the tunnel is up, but vLLM does not answer", hint="see `fab status`")
     found = doctor_stack.client_keys(stack(box))
     assert (found.state, found.kind) == ("wrong", ModelError)
 

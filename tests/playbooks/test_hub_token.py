@@ -1,8 +1,10 @@
 """The Hub's token goes to a box whose weights wait for one, and to no other; it is in memory, and taken back."""
 
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,7 @@ from playbooks.hub_token import FILE, REFUSED, lent, refusal
 from playbooks.report import Report, WatchdogReport
 from playbooks.stages import Event
 from stacks.errors import ModelError
+from stacks.ssh import Target, run
 from templates import program
 from tests.leaks import command_lines, holds
 from tests.playbooks.own_sshd import own_sshd
@@ -66,6 +69,36 @@ def test_it_is_taken_back_also_after_ctrl_c(box: PretendBox, tmp_path: Path, mon
         assert file.exists()
         raise KeyboardInterrupt
     assert not file.exists()
+
+
+def test_it_is_taken_back_after_ctrl_c_while_it_is_brought(
+    box: PretendBox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    file = tmp_path / "hub-token"
+
+    def brought_and_interrupted(target: Target, command: str, **options: Any) -> "subprocess.CompletedProcess[str]":
+        done = run(target, command, **options)
+        if "cat >" in command:
+            assert file.exists()
+            raise KeyboardInterrupt
+        return done
+
+    monkeypatch.setattr("playbooks.hub_token.run", brought_and_interrupted)
+    with pytest.raises(KeyboardInterrupt), lent(box.target(), report(*GATED), file=str(file)):
+        pytest.fail("it went on")
+    assert not file.exists()
+
+
+def test_where_it_could_not_be_taken_back_that_is_said(
+    box: PretendBox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    monkeypatch.setattr("playbooks.hub_token.take_back", lambda file: "exit 1")
+    file = tmp_path / "hub-token"
+    with lent(box.target(), report(*GATED), file=str(file)):
+        pass
+    assert f"may still be in its memory: fab ssh, then: rm {file}" in capsys.readouterr().err
 
 
 def test_it_travels_on_no_command_line(box: PretendBox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,6 +64,15 @@ def test_no_network_at_all_is_waited_out_and_the_same_one_again_is_no_doubt(lapt
     assert doubt.reason() == ""
 
 
+def test_a_sleep_is_doubted_only_when_there_is_a_network_to_ask_over(laptop: Laptop) -> None:
+    """Wi-Fi comes back seconds after the laptop; what streams over a connection that outlived a nap goes on."""
+    doubt = laptop.doubt()
+    laptop.asleep, laptop.address = 60.0, ""
+    assert [doubt.reason(), doubt.reason()] == ["", ""]
+    laptop.address = "192.0.2.7"
+    assert [doubt.reason(), doubt.reason()] == [SLEPT_WORD, ""]
+
+
 def test_another_network_after_none_is_doubted(laptop: Laptop) -> None:
     doubt = laptop.doubt()
     laptop.address = ""

@@ -1,6 +1,7 @@
 """The second port: pages, uploads, cookies and websockets pass as they are; whom it does not know, it refuses."""
 
 import asyncio
+import http.client
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -32,6 +33,7 @@ class Page:
         app.router.add_get("/ws", self.join)
         app.router.add_get("/broken", self.broken)
         app.router.add_get("/login", self.login)
+        app.router.add_get("/refused", self.refuse)
         app.router.add_route("*", "/{path:.*}", self.echo)
         return app
 
@@ -46,6 +48,9 @@ class Page:
         response.set_cookie("one", "1", httponly=True, samesite="Strict")
         response.set_cookie("two", "2")
         return response
+
+    async def refuse(self, _: web.Request) -> web.Response:
+        return web.Response(status=403)
 
     async def broken(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
@@ -120,6 +125,17 @@ def test_a_request_arrives_as_it_was_sent(world: World, method: str) -> None:
     assert (status, arrived["method"], arrived["path"]) == (201, method, "/api/a%2Fb?q=a%20b")
     assert headers.items() <= arrived["headers"].items()
     assert arrived["headers"]["Host"] == f"127.0.0.1:{world.port}"
+
+
+def test_nothing_is_added_to_it(world: World) -> None:
+    """Who asked for no compression gets none."""
+    connection = http.client.HTTPConnection("127.0.0.1", world.port, timeout=20)
+    connection.putrequest("POST", "/api", skip_accept_encoding=True)
+    connection.putheader("Content-Length", "2")
+    connection.endheaders(b"{}")
+    arrived = json.loads(connection.getresponse().read())
+    connection.close()
+    assert (set(arrived["headers"]), arrived["size"]) == ({"Host", "Content-Length"}, 2)
 
 
 def test_a_large_upload_passes(world: World) -> None:
@@ -204,6 +220,12 @@ def test_a_websocket_that_the_page_ends_is_ended_for_the_browser(world: World) -
             return (await socket.receive(timeout=10)).type
 
     assert asyncio.run(go()) == aiohttp.WSMsgType.CLOSE
+
+
+def test_a_websocket_that_the_page_refuses_is_refused_and_not_told_to_wait(world: World) -> None:
+    headers = {"Upgrade": "websocket", "Connection": "Upgrade"}
+    status, body, told = ask(world, "GET", "/refused", headers=headers)
+    assert (status, b"does not answer" in body, "Refresh" in told) == (403, False, False)
 
 
 def test_a_browser_that_goes_away_takes_its_websocket_with_it(world: World) -> None:

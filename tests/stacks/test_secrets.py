@@ -270,6 +270,11 @@ def test_what_was_read_is_left_out_of_texts(monkeypatch: pytest.MonkeyPatch) -> 
     assert masked(f"Bearer {TOKEN}, again {TOKEN}") == "Bearer ***, again ***"
 
 
+def test_nothing_is_left_of_a_secret_that_begins_with_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secrets, "_seen", {TOKEN, f"{TOKEN}-and-more", f"{TOKEN}-and-more-still"})
+    assert masked(f"a {TOKEN}-and-more-still, {TOKEN}-and-more") == "a ***, ***"
+
+
 def test_a_pulumi_of_ours_gets_what_was_told_already_and_nothing_is_asked_for_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

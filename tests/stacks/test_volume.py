@@ -18,6 +18,7 @@ TAGS = ["daybox", "daybox-owner-me", "daybox-stack-local", "daybox-until-2027010
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(volume, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr("stacks.account.RETRIES", 1)  # an account that is gone does not come back here
 
 
 @pytest.fixture

@@ -120,6 +120,24 @@ def test_a_file_system_that_is_broken_is_an_error_and_stays_as_it_is(onbox: OnBo
 
 
 @needs_root
+def test_one_whose_beginning_is_lost_is_not_taken_for_a_blank_one(onbox: OnBox, disk: Path) -> None:
+    image = onbox.root / "image"
+    with image.open("r+b") as content:
+        content.truncate(600 * MIB)  # from 512 MiB on, mkfs lays it out as on any volume that can be ordered
+    said("losetup", "--set-capacity", os.readlink(disk))
+    ran(onbox)
+    (onbox.root / STATE / "models/weights").write_text("bytes")
+    taken_away(onbox)
+    with image.open("r+b") as content:
+        content.write(bytes(4096))
+    done = onbox.run("volume")
+    assert done.returncode == 1 and "is damaged at its beginning, and not blank" in done.stderr
+    subprocess.run(["e2fsck", "-y", "-b", "32768", disk], capture_output=True, check=False)  # as it says
+    ran(onbox)
+    assert (onbox.root / STATE / "models/weights").read_text() == "bytes"
+
+
+@needs_root
 def test_a_larger_volume_gives_more_room(onbox: OnBox, disk: Path) -> None:
     ran(onbox)
     taken_away(onbox)

@@ -34,14 +34,14 @@ def too_little_cache(laptop: Laptop) -> Iterator[None]:
     catalog = laptop.root / "stacks/catalog.py"
     before = catalog.read_text()
     assert '"--enforce-eager",' in before
-    with laptop.settings_put_back():
-        try:
+    try:
+        with laptop.settings_put_back():
             catalog.write_text(before.replace('"--enforce-eager",', LESS_CACHE, 1))
             yield
-        finally:
-            catalog.write_text(before)
-    laptop.up().ok()
-    laptop.run("fab bootstrap --yes").ok()
+    finally:
+        catalog.write_text(before)
+        laptop.up().ok()
+        laptop.run("fab bootstrap --yes").ok()
 
 
 def test_nothing_is_wrong_with_a_box_that_works(laptop: Laptop, repository: Path) -> None:

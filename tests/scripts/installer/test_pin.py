@@ -19,6 +19,7 @@ DISTRIBUTIONS = {
     "testinfra": "pytest-testinfra",
     "linodecli": "linode-cli",
     "linode_api4": "linode-api4",
+    "prometheus_client": "prometheus-client",
     "pulumi_linode": "pulumi-linode",
     "google": "protobuf",
     "grpc": "grpcio",
@@ -27,7 +28,7 @@ DISTRIBUTIONS = {
     "ruamel": "ruamel-yaml",
 }
 # What runs on the box, or in the container, is not imported here.
-ELSEWHERE = {"vllm", "torch"}
+ELSEWHERE = {"vllm", "torch", "aider"}
 
 
 def wanted(name: str) -> set[str]:
