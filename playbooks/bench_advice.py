@@ -110,6 +110,8 @@ def words_for(
         words.append("only this was measured: there is nothing to compare it with")
     if few := sorted({choice.runs for choice in choices if choice.runs < 3}):
         words.append(f"some rest on few runs ({few[0]}): measure again before you rely on it")
+    if shared := sum(replayed(line) == same and bool(line.figures and line.figures.foreign) for line in paid):
+        words.append(f"others used the box during {shared} of these results, so its choice can do better")
     if left := sum(replayed(line) != same for line in paid):
         words.append(f"left out: {left} results of another session, or of another part of it")
     if left := len(usable) - len(paid):
@@ -122,7 +124,8 @@ def words_for(
 
 
 def differing(one: Choice, others: Sequence[Choice]) -> tuple[str, ...]:
-    """Its flags that not all choices of the same plan and model have: what tells it from those."""
-    alike = [set(other.flags) for other in others if (other.plan, other.model) == (one.plan, one.model)]
-    common = set.intersection(*alike) if alike else set[str]()
-    return tuple(flag for flag in one.flags if flag not in common)
+    """What tells it from other choices of the same plan and model: its vLLM, and flags that not all of them have."""
+    alike = [other for other in others if (other.plan, other.model) == (one.plan, one.model)]
+    common = set.intersection(*(set(other.flags) for other in alike)) if alike else set[str]()
+    version = [f"vLLM {one.vllm}"] if any(other.vllm != one.vllm for other in alike) else []
+    return (*version, *(flag for flag in one.flags if flag not in common))

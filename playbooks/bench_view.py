@@ -178,5 +178,5 @@ def show_advice(advice: Advice, out: "Console") -> None:
 
 def named(choice: Choice, others: Sequence[Choice]) -> str:
     """A choice as it is told from the others, and how many runs speak for it."""
-    flags = " ".join(differing(choice, others))
-    return f"{choice.model} on {choice.plan}{f' with {flags}' if flags else ''} ({choice.runs} runs)"
+    difference = " ".join(differing(choice, others))
+    return f"{choice.model} on {choice.plan}{f' with {difference}' if difference else ''} ({choice.runs} runs)"

@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-INTERRUPTED = 130
+INTERRUPTED, NOT_FOUND = 130, 127  # a shell's own
 LOCAL = "local"
 
 
@@ -47,7 +47,11 @@ def main(words: Sequence[str]) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
-    os.execvpe(words[0], [*words], environment)
+    try:
+        os.execvpe(words[0], [*words], environment)
+    except FileNotFoundError:
+        print(f"{words[0]}: is not on PATH; source scripts/env", file=sys.stderr)
+        return NOT_FOUND
 
 
 if __name__ == "__main__":

@@ -77,8 +77,17 @@ def linode_token() -> Found:
     """
     file = Path(os.environ.get(TOKEN_FILE_VARIABLE, ""))
     if file.is_file():
-        return seen(Found(checked(TOKEN_FILE_VARIABLE, file.read_text()), TOKEN_FILE_VARIABLE))
+        return seen(Found(checked(TOKEN_FILE_VARIABLE, text_of(file)), TOKEN_FILE_VARIABLE))
     return seen(from_variable(LINODE_TOKEN) or from_linode_cli(os.environ))
+
+
+def text_of(file: Path) -> str:
+    """What the file of a token holds. Raises ConfigError if it cannot be read as text."""
+    try:
+        return file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        fact = f"{TOKEN_FILE_VARIABLE}: {file} cannot be read: {type(error).__name__}"
+        raise ConfigError(fact, hint="put the token there, and nothing else") from None
 
 
 def has_linode_token() -> bool:

@@ -75,3 +75,14 @@ def test_flags_tell_two_choices_of_one_plan_and_model_apart() -> None:
     advice = advise([LINE, faster(LINE, 70.0, flags=(*LINE.flags, "--enforce-eager"))])
     assert differing(advice.speed, advice.choices) == ("--enforce-eager",)
     assert [differing(choice, advice.choices) for choice in advice.choices] == [(), ("--enforce-eager",)]
+
+
+def test_two_vllms_on_one_plan_are_told_apart() -> None:
+    advice = advise([LINE, faster(LINE, 90.0, vllm="0.34.0")])
+    assert [differing(choice, advice.choices) for choice in advice.choices] == [("vLLM 0.33.0",), ("vLLM 0.34.0",)]
+
+
+def test_a_result_of_a_box_that_others_used_meanwhile_is_called_so() -> None:
+    busy = replace(FAST, figures=replace(FIGURES, foreign=7))
+    assert "others used the box during 1 of these results, so its choice can do better" in advise([LINE, busy]).words
+    assert not [word for word in advise([LINE, FAST]).words if "others" in word]

@@ -118,3 +118,8 @@ def test_the_stack_is_read_from_the_line(words: list[str], stack: str) -> None:
 @pytest.mark.parametrize(("stack", "local"), [("local", True), ("coder-30b", False), ("", False), ("none", False)])
 def test_whether_a_stack_is_of_the_local_cloud(stack: str, local: bool) -> None:
     assert is_local(stack) is local
+
+
+def test_without_a_real_pulumi_that_is_what_it_says(tmp_path: Path) -> None:
+    done = run(tmp_path, "up", token="command: echo " + TOKEN)
+    assert (done.returncode, done.stderr) == (127, "pulumi: is not on PATH; source scripts/env\n")

@@ -199,6 +199,13 @@ def test_the_file_of_what_runs_unattended_comes_first_of_all(monkeypatch: pytest
     assert not (tmp_path / "ran").exists()
 
 
+def test_a_file_that_holds_no_text_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "token").write_bytes(b"\xff\xfe")
+    monkeypatch.setenv("DAYBOX_TOKEN_FILE", str(tmp_path / "token"))
+    with pytest.raises(ConfigError, match="cannot be read: UnicodeDecodeError"):
+        linode_token()
+
+
 def test_a_file_with_a_token_that_others_may_read_is_refused(tmp_path: Path) -> None:
     file = keeps(tmp_path, mode=0o644)
     with pytest.raises(ConfigError) as caught:

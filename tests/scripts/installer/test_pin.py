@@ -27,7 +27,7 @@ DISTRIBUTIONS = {
     "prompt_toolkit": "prompt-toolkit",
     "ruamel": "ruamel-yaml",
 }
-# What runs on the box, or in the container, is not imported here.
+# What runs on the box, in the container or in aider's own environment is not imported here.
 ELSEWHERE = {"vllm", "torch", "aider"}
 
 
