@@ -1,7 +1,7 @@
 """What `nvidia-smi` prints, as recorded: the query of playbooks/cards.py, and `topo -m`.
 
-TOPOLOGY_ONE is what an H100 with driver 580.159.04 printed on 2026-11-26, and its cells of the query had these forms; the
-others were written after it, no two cards and no Ada were at hand.
+TOPOLOGY_ONE is what an H100 with driver 580.159.04 printed on 2026-11-26, and its cells of the query had these forms;
+the others were written after it: no two cards and no Ada were at hand.
 """
 
 ONE = "0, NVIDIA RTX 4000 Ada Generation, 87, 18433, 20475, 61, 71.35, 580.95.05, Enabled\n"

@@ -47,7 +47,8 @@ def test_the_newest_start_that_has_a_cause_says_why(says: Any, now: str, before:
 
 def test_dockers_refusal_stands_in_the_word_of_the_stage(says: Any) -> None:
     says("")
-    word = 'Container vllm Starting | Error response from daemon: could not select device driver "nvidia" with capabilities: [[gpu]]'
+    daemon = 'Error response from daemon: could not select device driver "nvidia" with capabilities: [[gpu]]'
+    word = f"Container vllm Starting | {daemon}"
     assert cause(word) == "no-nvidia-runtime"
 
 
