@@ -54,7 +54,7 @@ def bench(
 ) -> None:
     """Measure the box at a developer's work; compare, recommend.
 
-    Example: fab bench --concurrency 4, or fab bench --record mine.jsonl -- app.py, or fab bench --recommend
+    Example: fab bench --concurrency 4, or fab bench --recommend
     """
     compare = compare and not plot  # bars are one way to compare
     modes = {"--record": bool(record), "--vllm": vllm, "--compare": compare, "--recommend": recommend, "--plot": plot}
