@@ -20,6 +20,7 @@ from playbooks.follow import Seen, follow
 from playbooks.progress import display, say
 from playbooks.questions import agrees, on_terminal
 from playbooks.report import Report, is_silence, patiently, read_report
+from playbooks.stack_config import check_unchanged, own_file
 from playbooks.stage_errors import CausedError, raise_if_given_up, stage_error
 from playbooks.stages import Row, first_failure, fold, is_ready
 from stacks.box import Box, box_target
@@ -80,7 +81,19 @@ def foreseen(box: Box) -> Difference:
     """What `make_ready` would bring now, and what would begin again; nothing is changed. Raises BoxError."""
     bundle, target = this_checkouts_bundle(box, find_settings(box.stack)), box_target(box)
     report = read_report(target)
-    return difference(target, bundle, serves=bool(report and report.ready), diff=True)
+    return difference(target, bundle, serves=serves(target, report), diff=True)
+
+
+def serves(target: Target, report: Report | None) -> bool:
+    """Whether vLLM answers now. It may have crashed and come back since the completion that the report rests on."""
+    if report is None or report.ready:
+        return report is not None
+    from playbooks.metrics import read_metrics
+
+    try:
+        return bool(read_metrics(target).values)
+    except BoxError:
+        return False
 
 
 def make_ready(box: Box, *, consent: bool | None = False) -> None:
@@ -91,7 +104,7 @@ def make_ready(box: Box, *, consent: bool | None = False) -> None:
     Raises BoxError if the box is not reached or a stage fails, CausedError if vLLM is why, NotReadyError after
     readyMinutes.
     """
-    settings = find_settings(box.stack)
+    before, settings = own_file(box.stack), find_settings(box.stack)
     target = box_target(box)
     bundle = this_checkouts_bundle(box, settings)
     report = reached(box, settings, target)
@@ -100,9 +113,10 @@ def make_ready(box: Box, *, consent: bool | None = False) -> None:
     compile_cache.start(box, settings, bundle.sha256)
     begun, left = None, False
     if report is None or report.bundle != bundle.sha256:
-        found = difference(target, bundle, serves=bool(report and report.ready), diff=consent is None)
+        found = difference(target, bundle, serves=serves(target, report), diff=consent is None)
         left = not agreed(found, box.stack, consent=consent)
         with holding(target, "fab bootstrap"):  # not beside a switch, whose files these would replace
+            check_unchanged(box.stack, before)
             begun = bring(target, found.without_vllm() if left else found)
         if left:
             say(left_word(box.stack, found.touching))

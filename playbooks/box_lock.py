@@ -20,6 +20,7 @@ from stacks.ssh import Target, environment, remote, transport_error
 FILE = "run/daybox/changing"  # in memory: no reboot leaves a lock behind
 BEAT_SECONDS = 10.0
 SILENT_SECONDS = 60  # a laptop that lost its power or its network closes nothing, and is not waited for any longer
+HANG_UP_SECONDS = 5.0
 TAKEN = 75  # exit status, as EX_TEMPFAIL
 HELD = "held"
 
@@ -72,8 +73,8 @@ class Hold:
     def give_back(self) -> None:
         """Let the next one in. The box does so by itself if it is not reached."""
         self.ended.set()
-        with suppress(OSError):
-            self.process.communicate(timeout=5)
+        with suppress(OSError, subprocess.TimeoutExpired):  # a box that vanished does not hang up
+            self.process.communicate(timeout=HANG_UP_SECONDS)
         self.process.kill()
         self.process.wait()
 

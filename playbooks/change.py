@@ -17,7 +17,7 @@ from playbooks.new_weights import bring_weights
 from playbooks.progress import say
 from playbooks.report import read_report
 from playbooks.restart import Restart
-from playbooks.stack_config import config_set, pulumi_up_quietly
+from playbooks.stack_config import check_unchanged, config_set, own_file, pulumi_up_quietly
 from stacks.box import Box, box_target
 from stacks.errors import CloudError, DayboxError, ModelError, UsageError
 
@@ -51,9 +51,11 @@ def carry_out(
     """
     from stacks.bundle import bundle_for  # jinja: only what renders pays for it
 
-    began, settings, target = time.monotonic(), checked(box.stack, values, raw), box_target(box)
+    began, before = time.monotonic(), own_file(box.stack)
+    settings, target = checked(box.stack, values, raw), box_target(box)
     consent()
     with holding(target, words_for(values)) as hold, kept(box, target) as keeping:
+        check_unchanged(box.stack, before)  # while somebody thought, another switch may have come and gone
         check_there(box, target, keeping.found)
         if settings.model.name != box.model:
             say(f"new weights: {bring_weights(target, settings, keeping)}")

@@ -92,12 +92,17 @@ class Difference:
         few, more = self.paths[:FEW_FILES], len(self.paths) - FEW_FILES
         named = ", ".join(few) + (f" and {more} more" if more > 0 else "")
         return [
-            f"{stack}: {len(self.paths)} files differ: {named}",
+            f"{stack}: {counted(len(self.paths))}: {named}",
             f"{stack}: would begin again: {', '.join(self.stages) or 'nothing'}",
             f"{stack}: vLLM {self.vllm}{'' if self.serves else ', but it does not serve now'}",
             *(f"  {reason(path)}" for path in self.touching),
             *(f"  {line}" for line in self.diff),
         ]
+
+
+def counted(files: int) -> str:
+    """How many files differ, for people."""
+    return f"{files} files differ" if files != 1 else "1 file differs"
 
 
 def touches_vllm(path: str) -> bool:

@@ -6,6 +6,7 @@ shown a key or asked anything.
 
 import http.client
 import json
+import shlex
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -14,6 +15,7 @@ from typing import Any
 from playbooks.gateway_checks import STATUS_PATH
 from playbooks.keys import client_key
 from playbooks.witness import Claim, Witness, new_nonce, witness_of
+from playbooks.words import clean
 from stacks.box import Box
 from stacks.errors import BoxError, ModelError
 
@@ -167,7 +169,11 @@ def not_proved(claim: Claim, answer: object) -> BoxError:
     if (said.stack, said.lease, said.instance_id) == (claim.stack, claim.lease, claim.instance_id):
         fact = f"{wanted}; what answers there says so and cannot prove it: it may be of an older checkout"
     else:
-        fact = f"{wanted}; what answers there says it is that of {said.stack}'s box {said.instance_id}"
+        theirs = clean(said.stack)
+        fact = f"{wanted}; what answers there says it is that of {theirs}'s box {clean(str(said.instance_id))}"
+        if theirs != claim.stack:
+            another = "or set daybox:port to another and `pulumi up`"
+            return BoxError(fact, hint=f"if it is: fab tunnel.close --stack {shlex.quote(theirs)}, {another}")
     return BoxError(fact, hint=f"open it anew: fab tunnel.close --stack {claim.stack}, then fab tunnel")
 
 

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from playbooks.boxes import ROOT
@@ -87,8 +88,9 @@ def start_gateway(box: Box, orders: Orders, folder: Path) -> None:
 def wait_until_it_answers(process: "subprocess.Popen[bytes]", box: Box, orders: Orders, folder: Path) -> None:
     """Give the new gateway the cloud's token and wait for it. Raises BoxError if it ends, or takes too long."""
     assert process.stdin is not None  # we asked for a pipe
-    process.stdin.write(f"{cloud_token(box)}\n".encode())
-    process.stdin.close()
+    token = cloud_token(box)
+    with suppress(BrokenPipeError), process.stdin:  # it ended meanwhile: its log says why
+        process.stdin.write(f"{token}\n".encode())
     deadline = time.monotonic() + OPEN_SECONDS
     while living_pid(folder) is None or gateway_of(orders).status() is None:
         ended = process.poll() is not None and living_pid(folder) is None  # another one may have been first

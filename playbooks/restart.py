@@ -54,7 +54,10 @@ class Restart:
         except BaseException:  # Ctrl-C, or a fault of ours
             if back:
                 say(f"{self.box.stack}: {self.box.served_name} comes back; Ctrl-C again does not wait for it")
-                self.come_back(changes)
+                try:
+                    self.come_back(changes)
+                except DayboxError as error:  # as of a box that is gone; what interrupted us is still the reason
+                    say(error.line())
             raise
 
     def start(self, fresh: "list[File]", changes: converge.Changes) -> None:
@@ -116,6 +119,6 @@ class Restart:
 def kept_log(target: Target) -> Path | None:
     """vLLM's log of now, kept in the stack's folder, 0600; None if there is none."""
     log = ""
-    with suppress(BoxError, UnicodeDecodeError):
+    with suppress(BoxError):
         log = run(target, LOG_COMMAND).stdout
     return write_private(stack_dir(target.stack) / "failed-start.log", log) if log else None

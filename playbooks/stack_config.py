@@ -22,8 +22,8 @@ def config_set(stack: str, values: Mapping[str, str | None]) -> Iterator[None]:
     Raises ConfigError with Pulumi's last words.
     """
     before = {key: own_text(stack, key) for key in values}
-    write_config(stack, values)
     try:
+        write_config(stack, values)  # within: of several values some may be written when it fails
         yield
     except BaseException:  # Ctrl-C, too
         write_config(stack, before)
@@ -37,6 +37,21 @@ def own_text(stack: str, key: str) -> str | None:
     text, _ = loaded(stack)
     value = config_of(text).get(f"{PREFIX}{key}")
     return None if value is None else plain(value)
+
+
+def own_file(stack: str) -> str:
+    """The text of the stack's own file, to see later whether somebody changed it: `check_unchanged`."""
+    from stacks.stack_file import path_of
+
+    return path_of(stack).read_text()
+
+
+def check_unchanged(stack: str, before: str) -> None:
+    """Raises ConfigError if the stack's own file is another than `before`: what was decided by it does not hold now."""
+    if own_file(stack) != before:
+        raise ConfigError(
+            f"stacks/{stack}: its settings were changed meanwhile", hint="nothing is done; run this again"
+        )
 
 
 def write_config(stack: str, values: Mapping[str, str | None]) -> None:

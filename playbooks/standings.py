@@ -55,10 +55,11 @@ def standings(stack: str | None, report_of: Reports = asked) -> list[Standing]:
         stacks += begun_elsewhere(book, [one.stack for one in stacks])
         keys = list(dict.fromkeys(one.account for one in stacks if one.api_url and one.token))
         listings = dict(zip(keys, pool.map(listing, keys), strict=True))
-        own = pool.map(lambda one: standing(one, listings.get(one.account), report_of), stacks)
+        meant = [one for one in stacks if stack in (None, one.stack)]  # no other box is asked
+        own = pool.map(lambda one: standing(one, listings.get(one.account), report_of), meant)
         found = merged(own, [row for one in listings.values() for row in unknown_to(stacks, one)])
     if stack and stack not in {one.stack for one in found}:
-        names = ", ".join(dict.fromkeys(one.stack for one in found))
+        names = ", ".join(sorted({one.stack for one in stacks} | {one.stack for one in found}))
         raise UsageError(f"stacks/{stack}: there is no such stack", hint=f"choose from: {names or 'none yet'}")
     damaged = [Standing("?", "unknown", word=fault) for fault in faults]
     return [*(one for one in found if stack in (None, one.stack)), *damaged]

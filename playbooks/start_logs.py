@@ -31,7 +31,7 @@ def log_command(lines: int = LINES) -> str:
 def start_cause(target: Target, word: str = "") -> Diagnosis | None:
     """What keeps vLLM from starting; None if neither its log nor `word`, what its stage said, names anything."""
     said = ""
-    with suppress(BoxError, subprocess.SubprocessError, UnicodeDecodeError):  # then its word is all there is
+    with suppress(BoxError, subprocess.SubprocessError):  # then its word is all there is
         said = run(target, log_command(), timeout=LOG_SECONDS).stdout
     now, _, before = said.partition(f"{MARK}\n")
     found = diagnosed([now, before, word.replace(" | ", "\n")], answers=False)

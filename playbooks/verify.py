@@ -34,7 +34,8 @@ Row = dict[str, Any]  # check, outcome, seconds, word
 FACTS_VARIABLE = "DAYBOX_VERIFY"  # tests/host/conftest.py reads the file it names
 CHECK_SECONDS = 50  # of one check: a box that hangs must not hold up the others for minutes
 KEEP_SECONDS = 5  # of the one ssh connection between two checks; ended at the end in any case
-SECRETS = ("LINODE_", "PULUMI_", "HF_")  # prefixes of variables that no check needs
+# Prefixes of variables that no check needs: credentials; and a person's own PYTEST_ADDOPTS could leave checks out.
+NOT_PASSED = ("LINODE_", "PULUMI_", "HF_", "PYTEST_")
 NAMED = 5  # failed checks that the last line names; pytest has shown them all
 ALL_PASSED, SOME_FAILED = 0, 1  # pytest's exit status
 
@@ -170,8 +171,8 @@ def end_connection(alias: str, config: Path) -> list[str]:
 
 
 def environment(inherited: Mapping[str, str], facts_file: Path) -> dict[str, str]:
-    """The variables of the checks: no credentials, and where the facts are."""
-    kept = {name: value for name, value in inherited.items() if not name.startswith(SECRETS)}
+    """The variables of the checks: no credentials, no options of a person's own, and where the facts are."""
+    kept = {name: value for name, value in inherited.items() if not name.startswith(NOT_PASSED)}
     # Without the plugins that only tests of code use, pytest starts a second sooner.
     return kept | {FACTS_VARIABLE: str(facts_file), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 

@@ -132,7 +132,8 @@ def run(
         raise BoxError(
             f"box/{target.alias}: no answer within {timeout:.0f} s to: {shlex.split(command)[0]}", hint=REACH_HINT
         ) from None
-    result = subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+    said, complained = (text.decode(errors="replace") for text in (done.stdout, done.stderr))  # a log may hold anything
+    result = subprocess.CompletedProcess(done.args, done.returncode, said, complained)
     if result.returncode == 255:  # ssh's own failures; what we run on the box never ends with 255
         raise transport_error(target, result.stderr)
     return result

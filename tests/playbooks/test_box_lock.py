@@ -125,3 +125,13 @@ def test_what_the_holder_wrote_is_text_and_no_more(box: PretendBox, text: str, s
 def test_a_name_with_quotes_is_a_name(box: PretendBox) -> None:
     with holding(target := box.target(), what := 'it\'s $(false) "x"', onbox=box.onbox):
         assert refused(box, target).fact.endswith(f": {what}")
+
+
+def test_a_box_that_vanishes_does_not_hide_what_went_wrong(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its ssh neither ends nor answers: it is ended."""
+    monkeypatch.setattr(box_lock, "remote", lambda *_: ["sh", "-c", "echo held; exec sleep 60"])
+    monkeypatch.setattr(box_lock, "HANG_UP_SECONDS", 0.2)
+    target = Target("s", "", "daybox-1", tmp_path, ())
+    with pytest.raises(BoxError, match="what went wrong"), holding(target, "x") as hold:
+        raise BoxError("what went wrong", hint="")
+    assert hold.process.poll() is not None

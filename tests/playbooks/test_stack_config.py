@@ -11,8 +11,8 @@ import pytest
 
 from playbooks import stack_config
 from playbooks.boxes import ROOT
-from playbooks.stack_config import config_set, own_text, pulumi_up_quietly
-from stacks.errors import CloudError
+from playbooks.stack_config import check_unchanged, config_set, own_file, own_text, pulumi_up_quietly
+from stacks.errors import CloudError, ConfigError
 from tests.playbooks.pretend_pulumi import calls as calls
 
 
@@ -28,6 +28,19 @@ def test_whatever_goes_wrong_the_old_values_come_back(
         "config set-all -s s --plaintext daybox:context=8192",
         "config rm-all -s s daybox:tp",
     ]
+
+
+def test_what_was_written_before_pulumi_refused_the_rest_comes_back_too(
+    calls: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in = calls.parent / "pulumi"
+    stand_in.write_text(f'{stand_in.read_text()}[ "$2" != rm-all ] || exit 1\n')
+    monkeypatch.setattr(stack_config, "own_text", lambda stack, key: "8192")
+    with pytest.raises(ConfigError), config_set("s", {"context": "4096", "tp": None}):
+        pytest.fail("it was not written")
+    assert calls.read_text().splitlines()[-1] == (
+        "config set-all -s s --plaintext daybox:context=8192 --plaintext daybox:tp=8192"
+    )
 
 
 @pytest.mark.parametrize(
@@ -74,3 +87,14 @@ def test_a_quiet_up_is_heard_only_if_it_fails(
     assert pulumi_up_quietly("s") == status
     heard = capfd.readouterr()
     assert (heard.out, heard.err.strip()) == ("", said)
+
+
+def test_a_stack_that_somebody_changed_meanwhile_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "Pulumi.s.yaml"
+    file.write_text("config: {daybox:context: '4096'}")
+    monkeypatch.setattr("stacks.stack_file.path_of", lambda stack: file)
+    before = own_file("s")
+    check_unchanged("s", before)
+    file.write_text("config: {daybox:context: '8192'}")
+    with pytest.raises(ConfigError, match="stacks/s: its settings were changed meanwhile"):
+        check_unchanged("s", before)

@@ -341,6 +341,15 @@ def test_one_stack_can_be_asked_for(laptop: Laptop) -> None:
     assert [one.stack for one in standings.standings("coder-7b")] == ["coder-7b"]
 
 
+def test_the_box_of_another_stack_is_not_asked_then(laptop: Laptop) -> None:
+    """It may be silent, and a pulse would be begun and given up with every look."""
+    asked = list[str]()
+    laptop.has("local", laptop.box("local", 1))
+    laptop.has("coder-7b", laptop.box("coder-7b", 2))
+    standings.standings("coder-7b", lambda box: asked.append(box.stack))
+    assert asked == ["coder-7b"]
+
+
 def test_a_stack_that_nobody_knows_is_refused_with_the_choices(laptop: Laptop) -> None:
     laptop.has("local")
     with pytest.raises(UsageError) as caught:

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -420,6 +421,23 @@ def test_the_gateway_inherits_no_token_no_proxy_and_no_agent(tmp_path: Path, mon
         "XDG_RUNTIME_DIR": "/run/user/1000",  # where a desktop takes notices
     }
     assert start_words("s")[1:] == ["-m", "playbooks.gateway", "--stack", "s"]
+
+
+def test_a_gateway_that_ended_before_it_was_told_the_token_says_why(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pipe that nobody reads is not `fab models | head`, which ends without a word."""
+    broken = [sys.executable, "-c", f"print('it broke'); open('{tmp_path}/ended', 'w')"]
+    monkeypatch.setattr(gateway_process, "start_words", lambda _stack: broken)
+
+    def slow_token(_box: Box) -> str:
+        assert within(PATIENCE, (tmp_path / "ended").exists)
+        time.sleep(0.3)
+        return ""
+
+    monkeypatch.setattr(gateway_process, "cloud_token", slow_token)
+    with pytest.raises(BoxError, match="the gateway ended: it broke"):
+        open_for(world.box)
 
 
 def test_orders_are_read_back_as_they_were_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

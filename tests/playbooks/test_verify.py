@@ -127,6 +127,11 @@ def test_each_check_is_one_row() -> None:
     ]
 
 
+def test_options_of_a_persons_own_leave_no_check_out() -> None:
+    inherited = {"PYTEST_ADDOPTS": "-k docker", "PYTEST_PLUGINS": "xdist"}
+    assert sorted(environment(inherited, Path("/f"))) == [FACTS_VARIABLE, "PYTEST_DISABLE_PLUGIN_AUTOLOAD"]
+
+
 @pytest.mark.parametrize(
     ("name", "plain"),
     [

@@ -181,6 +181,14 @@ def test_a_gateway_of_an_older_checkout_says_how_to_open_it_anew() -> None:
     )
 
 
+def test_who_says_it_is_another_stacks_is_the_one_to_close_and_its_words_are_text() -> None:
+    other_box = claims(a_box(1, "t\x1b[31m;x"))
+    with stranger(free_port(), lambda _: says(other_box)) as other, pytest.raises(BoxError) as caught:
+        trusted(a_box(other.port), "aider").served()
+    assert caught.value.fact.endswith("; what answers there says it is that of t [31m;x's box 12345678")
+    assert caught.value.hint.startswith("if it is: fab tunnel.close --stack 't [31m;x', or set daybox:port to another")
+
+
 @pytest.mark.parametrize("command", ["launch-aider", "env"])
 def test_no_command_sends_a_stranger_anything(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from stacks.errors import BoxError
-from stacks.ssh import Target, prepare, remote, transport_error
+from stacks.ssh import Target, prepare, remote, run, transport_error
+from tests.playbooks.own_sshd import own_sshd
 
 
 @pytest.fixture
@@ -58,6 +59,15 @@ def test_files_for_ssh_are_readable_by_nobody_else(target: Target) -> None:
 
 def test_a_command_is_one_word_for_the_shell_of_the_box(target: Target) -> None:
     assert remote(target, "cat '/a b'")[-3:] == ["daybox-7", "--", "cat '/a b'"]
+
+
+def test_what_a_command_prints_may_be_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the end of a log that was cut within a letter, or holds anything."""
+    monkeypatch.setenv("DAYBOX_STATE", str(tmp_path / "state"))
+    with own_sshd(tmp_path / "sshd") as sshd:
+        own = prepare(Target("s", "127.0.0.1", "daybox-7", sshd.login_key, (sshd.host_key,), port=sshd.port))
+        done = run(own, r"printf 'a\377b'; printf '\303' >&2")
+    assert (done.stdout, done.stderr) == ("a\ufffdb", "\ufffd")
 
 
 @pytest.mark.parametrize(
