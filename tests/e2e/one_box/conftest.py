@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from playbooks.tunnel_files import living_pid
 from scripts.trial import ASK, CALC
 from tests.laptop import Laptop, new_laptop
 
@@ -35,11 +36,19 @@ def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
 
 
 @pytest.fixture(scope="package")
-def repository(laptop: Laptop, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The user's own repository, with one commit that aider made in it: the box is ready and the tunnel open."""
+def committed(laptop: Laptop, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The user's own repository, with one commit that aider made in it: the box is ready."""
     folder = tmp_path_factory.mktemp("repository")
     (folder / "calc.py").write_text(CALC)
     script = "git init -q && git add calc.py && git -c user.name=u -c user.email=u@localhost commit -qm start"
     subprocess.run(script, shell=True, cwd=folder, check=True)
     laptop.run(f"fab tunnel launch-aider -- --message '{ASK}' --yes-always calc.py", folder).ok()
     return folder
+
+
+@pytest.fixture
+def repository(laptop: Laptop, committed: Path) -> Path:
+    """That repository; and the tunnel is open, whatever an earlier test closed."""
+    if living_pid(laptop.state / "stacks/local/tunnel") is None:
+        laptop.must("fab tunnel")
+    return committed

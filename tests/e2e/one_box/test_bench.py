@@ -33,8 +33,9 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def results(laptop: Laptop, repository: Path, session: Path) -> list[dict[str, Any]]:
+def results(laptop: Laptop, committed: Path, session: Path) -> list[dict[str, Any]]:
     """One replay by one client and one by two, each answer the recorded one."""
+    laptop.must("fab tunnel")
     words = f"fab bench --session {session} --runs 1 --concurrency 2 --exact --json"
     done = laptop.run(words).ok()
     assert "its first 2 turns only" in done.err.replace("\n", " ")

@@ -13,7 +13,7 @@ PULLED = "len(words) not in (2,)"
 
 
 @pytest.fixture(scope="module")
-def pulled(laptop: Laptop, repository: Path) -> Iterator[Laptop]:
+def pulled(laptop: Laptop, committed: Path) -> Iterator[Laptop]:
     """The box is ready, and the checkout has another compose file and another report than it was rented with."""
     files = {
         laptop.root / "templates/compose.yaml.j2": ("interval: 30s", "interval: 31s"),

@@ -174,7 +174,7 @@ def test_a_docker_that_does_not_start_is_named_with_its_last_words(laptop: Lapto
 def test_a_model_that_does_not_start_names_the_stage_and_its_last_words(laptop: Laptop, repository: Path) -> None:
     with laptop.settings_put_back():
         laptop.set(context="9000", force="true")  # more than the model was made for: vLLM refuses
-        said = laptop.run("fab bootstrap").failed()
+        said = laptop.run("fab bootstrap --yes").failed()
     assert "box/ready" in said or "box/vllm" in said
     assert "max_model_len" in said
     laptop.run("fab bootstrap").ok()

@@ -16,14 +16,15 @@ TOKENS = "curl -s 127.0.0.1:8000/metrics | awk '/^vllm:generation_tokens_total/ 
 
 
 @pytest.fixture(scope="module")
-def second(laptop: Laptop, repository: Path) -> Iterator[Laptop]:
-    """Another stack of the same laptop, with a box that is ready and a tunnel that is open."""
+def second(laptop: Laptop, committed: Path) -> Iterator[Laptop]:
+    """Another stack of the same laptop, with a box that is ready; the tunnels of both are open."""
     file = laptop.root / f"stacks/Pulumi.{SECOND}.yaml"
     file.write_text("config:\n  daybox:cloud: local\n  daybox:plan: local-cpu\n" + own_lines(laptop))
     made = replace(laptop, stack=SECOND)
     try:
         made.up().ok()
-        made.run("fab tunnel").ok()
+        for one in (laptop, made):
+            one.run("fab tunnel").ok()
         yield made
     finally:
         made.run(f"fab tunnel.close --stack {SECOND}")

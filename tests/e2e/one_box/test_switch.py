@@ -18,11 +18,12 @@ LOCK = "/run/daybox/changing"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def models(laptop: Laptop, repository: object) -> Iterator[None]:
+def models(laptop: Laptop, committed: object) -> Iterator[None]:
     """Two more models, made here; the box serves its first one again afterwards, as its stack says."""
     file = laptop.root / "stacks/Pulumi.local.yaml"
     before = file.read_text()
     second_model.hand_in(laptop)
+    laptop.must("fab tunnel")
     try:
         yield
     finally:
