@@ -14,6 +14,7 @@ from stacks.places import stack_dir
 from stacks.price import dollars, known_usd, sum_of, usd_of
 from stacks.proof import Proof
 
+GIVEN_BACK = "given back by `up`: it could not be armed"  # said after the deletion, so it is certain
 WHOLE = timedelta(seconds=2)  # the API's times are whole seconds, and so is each end of what is compared with them
 
 
@@ -52,6 +53,8 @@ def reason(said: str, proof: Proof, ended: datetime, run_seconds: float | None) 
     """
     if not proof.lives:
         return "no box was ever made"
+    if said == GIVEN_BACK:  # however soon after it `destroy` began
+        return said
     ago = proof.at - ended
     if run_seconds is not None and ago <= timedelta(seconds=run_seconds) + WHOLE:
         return "pulumi destroy"

@@ -21,6 +21,7 @@ from stacks.box import alias
 from stacks.errors import BoxError, CloudError, DayboxError
 from stacks.places import stack_dir, write_private
 from stacks.receipt import raise_in_one_line
+from stacks.receipt_text import GIVEN_BACK
 from stacks.ssh import Target, prepare, run
 from templates.box.watchdog_rules import Limits
 
@@ -178,7 +179,7 @@ def given_back(props: dict[str, Any], error: DayboxError) -> DayboxError:
             hint=f"IT BILLS: fab sweep --stack {props['stack']}, or delete it in the Cloud Manager",
         )
     with suppress(DayboxError, OSError):  # for the receipt only
-        ledger.note(props["lease"], reason="given back by `up`: it could not be armed")
+        ledger.note(props["lease"], reason=GIVEN_BACK)
     asks_the_box = any(command in error.hint for command in ("fab logs", "fab ssh"))  # which is no more
     way_out = "run `pulumi up` again" if asks_the_box else error.hint
     hint = f"box {instance_id} was given back because nothing could have stopped it; {way_out}"

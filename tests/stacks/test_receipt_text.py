@@ -11,7 +11,7 @@ import pytest
 from playbooks.stage_table import record_file
 from stacks.ledger import Entry, Life
 from stacks.proof import Proof
-from stacks.receipt_text import closing, kept_stages, receipt_text, stage_file
+from stacks.receipt_text import GIVEN_BACK, closing, kept_stages, receipt_text, stage_file
 from tests.playbooks.pretend_box import BOX
 from tests.stacks.test_receipt import ENTRY, START
 
@@ -120,3 +120,8 @@ def test_the_stage_table_is_read_where_bootstrap_keeps_it(tmp_path: Path, monkey
     assert kept_stages(BOX.stack, BOX.lease) == STAGES
     record_file(BOX).write_text("{")
     assert kept_stages(BOX.stack, BOX.lease) is None
+
+
+def test_a_box_that_up_gave_back_was_not_ended_by_a_destroy_that_came_at_once() -> None:
+    """The API's times are whole seconds: both were in the same ones."""
+    assert closed(LIFE, reason=GIVEN_BACK, run=61.0).reason == GIVEN_BACK

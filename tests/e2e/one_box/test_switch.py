@@ -135,7 +135,7 @@ def test_ctrl_c_brings_the_old_model_back_and_a_second_switch_is_told_who_is_the
 def test_a_change_of_context_alone_is_soon_ready_again(laptop: Laptop) -> None:
     said = laptop.run("fab switch --context 3072").ok().err
     print(f"ready again after {seconds(said):.1f} s")
-    assert served(laptop)[SECOND] == 3072
+    assert set(served(laptop).values()) == {3072}
 
 
 def test_back_to_the_first_model_all_is_as_it_was(laptop: Laptop) -> None:
