@@ -9,7 +9,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -22,6 +22,7 @@ from playbooks.endpoint import LOOPBACK
 from playbooks.gateway_app import refuse
 from playbooks.gateway_checks import HIDDEN_RESPONSE_HEADERS, Refusal, refusal
 from playbooks.progress import say
+from playbooks.streaming import stream
 from playbooks.usage import find_usage, first_number
 from stacks.box import Box
 from stacks.errors import UsageError
@@ -94,17 +95,8 @@ async def pass_back(request: web.Request, upstream: ClientResponse) -> tuple[web
     headers = {name: text for name, text in upstream.headers.items() if name.lower() not in HIDDEN_RESPONSE_HEADERS}
     response, whole = web.StreamResponse(status=upstream.status, headers=headers), bytearray()
     await response.prepare(request)
-    try:
-        async for piece in upstream.content.iter_any():
-            whole += piece
-            await response.write(piece)
-    except (ClientError, OSError):
-        if request.transport is not None:  # the head is out and says 200: only this tells the client the truth
-            request.transport.abort()
-        return response, None
-    with suppress(ConnectionError):
-        await response.write_eof()
-    return response, bytes(whole)
+    came = await stream(request, upstream, response, whole.extend)
+    return response, bytes(whole) if came else None
 
 
 def whole_answer(data: bytes) -> tuple[str, int | None]:

@@ -25,7 +25,6 @@ PROJECT, CONTAINER = "daybox", "vllm"  # of our compose file
 LEAST_FREE_MIB = 512  # a start, its logs and its compile cache; the stages call 64 full
 # As stage.py and download.py say it, and we ourselves.
 FULL = re.compile(r"^the disk of \S+ (is full|has [\d.]+ GiB free, the model needs)|^/\S* has \d+ MiB free$")
-FREE_IT = "free the disk: fab doctor --fix; or take a plan with more"
 EXAM_SECONDS = 120  # a completion may take 45 of them, a slow disk or Docker some more
 NOT_STARTED = Diagnosis("unknown", "", "vLLM was never started, or its container is gone: fab bootstrap", {})
 

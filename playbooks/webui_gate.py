@@ -10,7 +10,6 @@ from contextlib import suppress
 
 from aiohttp import (
     ClientError,
-    ClientResponse,
     ClientSession,
     ClientTimeout,
     ClientWebSocketResponse,
@@ -25,6 +24,7 @@ from yarl import URL
 
 from playbooks.gateway_checks import is_ours
 from playbooks.moments import iso
+from playbooks.streaming import stream
 from playbooks.tunnel_ssh import State
 
 # Of one connection, not of the message (RFC 9110, 7.6.1), or made anew by the library that speaks here.
@@ -80,7 +80,7 @@ class Gate:
         ) as upstream:
             response = web.StreamResponse(status=upstream.status, headers=passed(upstream.headers))
             await response.prepare(request)
-            await copy(request, upstream, response)
+            await stream(request, upstream, response)
         return response
 
     async def _join(self, request: web.Request) -> web.StreamResponse:
@@ -123,19 +123,6 @@ class Gate:
     async def _close(self, _: web.Application) -> None:
         if self._session is not None:
             await self._session.close()
-
-
-async def copy(request: web.Request, upstream: ClientResponse, response: web.StreamResponse) -> None:
-    """Pass the answer on as it comes; one that breaks off breaks off here, too: its head, which is out, says 200."""
-    try:
-        async for piece in upstream.content.iter_any():
-            await response.write(piece)
-    except (ClientError, OSError):
-        if request.transport is not None:
-            request.transport.abort()
-        return
-    with suppress(ConnectionError):
-        await response.write_eof()
 
 
 async def pour(source: Side, sink: Side) -> None:
