@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from playbooks.kept_volumes import KeptVolume
 from playbooks.moments import iso
 from playbooks.standing import stack_of, strays
 from stacks import ledger
@@ -85,6 +86,7 @@ class Asked:
     """What an account told. user: whom it was told; now: its own clock; why: why it told nothing.
 
     prices: of the listed boxes that the ledger does not have, by id, as the API asks now; unknown where it lacks one.
+    volumes_why: why volumes are not known, though the rest is.
     """
 
     cloud: str
@@ -93,6 +95,8 @@ class Asked:
     listed: Sequence[Instance] = ()
     events: Mapping[int, Told] | None = None
     prices: Mapping[int, Price] = field(default_factory=dict)
+    volumes: Sequence[KeptVolume] = ()
+    volumes_why: str = ""
     why: str = ""
 
 

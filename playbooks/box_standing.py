@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from playbooks.kept_volumes import KeptVolume, kept_or_why
 from playbooks.presence import presence
 from playbooks.report import Report, read_report
 from playbooks.standing import Standing, declared
@@ -23,21 +24,28 @@ SSH_SECONDS = 6.0  # a box that answers does so within one; the others must not 
 
 @dataclass(frozen=True)
 class Listing:
-    """What one account lists, and its own clock at that moment; or why that is not known."""
+    """What one account lists, and its own clock at that moment; or why that is not known.
+
+    volumes_why: why its volumes are not known, though the rest is.
+    """
 
     account: Account | None
     listed: Sequence[Instance] = ()
     now: datetime | None = None
     why: str = ""
+    volumes: Sequence[KeptVolume] = ()
+    volumes_why: str = ""
 
 
 def listing(key: tuple[str, str]) -> Listing:
     """What the account of this url and token lists."""
     try:
         account = Account(*key)
-        return Listing(account, account.instances(), account.profile().now)
+        listed, profile = account.instances(), account.profile()
     except DayboxError as error:
         return Listing(None, why=error.fact)
+    volumes, why = kept_or_why(account, profile.scopes)
+    return Listing(account, listed, profile.now, volumes=volumes, volumes_why=why)
 
 
 def asked(box: Box) -> Report | None:

@@ -11,6 +11,7 @@ from playbooks.accounts import LINODE, LOCAL, Book, account_at, cloud_named
 from playbooks.bills import Asked, Bill, bill_of, foreign_bills, past_bills, unread_bill
 from playbooks.command import busy, command, console, print_json
 from playbooks.cost_sums import BY, since, sums, totals
+from playbooks.kept_volumes import KeptVolume, kept_or_why
 from playbooks.standing import strays
 from stacks.account import Account, Instance
 from stacks.errors import DayboxError, UsageError
@@ -33,9 +34,10 @@ HELP = {
 
 @dataclass(frozen=True)
 class Costs:
-    """What all of it cost. faults: what could not be read or asked."""
+    """What all of it cost. volumes: what bills beside it, by the month. faults: what could not be read or asked."""
 
     bills: Sequence[Bill]
+    volumes: Sequence[KeptVolume] = ()
     faults: Sequence[str] = ()
 
 
@@ -76,6 +78,7 @@ def as_json(costs: Costs, by: str, first: date | None) -> dict[str, object]:
         "groups": [one.row() for one in sums(costs.bills, by, first)],
         "leases": [bill.row() for bill in costs.bills],
         "totals": {one.cloud: one.row() for one in totals(costs.bills)},
+        "volumes": [volume.row() for volume in costs.volumes],
         "faults": list(costs.faults),
     }
 
@@ -88,12 +91,14 @@ def found_since(first: date | None) -> Costs:
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         asked = dict(zip(places, pool.map(lambda place: ask(place, book), places), strict=True))
     faults += [f"{one.cloud}: not asked: {one.why}" for one in asked.values() if one.why]
+    faults += [f"{one.cloud}: {one.volumes_why}" for one in asked.values() if one.volumes_why]
     bills, seen = list[Bill](), set[str]()
     for place, one in asked.items():
         bills += bills_in(place, one, book, rest=place[1] not in seen)  # two clouds at one address are one account
         seen.add(place[1])
     bills += [unread_bill(lease, datetime.now(UTC), "its entry in the ledger cannot be read") for lease in book.unread]
-    return Costs(sorted(since(bills, first), key=lambda bill: bill.began), faults)
+    volumes = {volume.id: volume for one in asked.values() for volume in one.volumes}
+    return Costs(sorted(since(bills, first), key=lambda bill: bill.began), list(volumes.values()), faults)
 
 
 def place_of(entry: Entry) -> Place:
@@ -121,9 +126,11 @@ def ask(place: Place, book: Book) -> Asked:
         listed, events, profile = account.instances(), told(account), account.profile()
     except DayboxError as error:
         return Asked(cloud, why=error.fact)
+    volumes, why = kept_or_why(account, profile.scopes)
     unknown = strays(listed, {number for entry in book.entries for number in entry.instance_ids})
     prices = {row.id: price_now(account, row, profile.now) for row in unknown}
-    return Asked(cloud, profile.user, profile.now, listed, events, {id_: one for id_, one in prices.items() if one})
+    known = {id_: one for id_, one in prices.items() if one}
+    return Asked(cloud, profile.user, profile.now, listed, events, known, volumes, why)
 
 
 def price_now(account: Account, row: Instance, now: datetime) -> Price | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from playbooks.bills import Bill
 from playbooks.command import print_line
 from playbooks.cost_sums import Sum, sums, totals
+from playbooks.kept_volumes import volume_words
 from playbooks.table import Column, show_table
 from stacks.price import dollars
 
@@ -64,6 +65,8 @@ def show(costs: "Costs", by: str, first: date | None, *, plot: bool, out: "Conso
             print_line(out, f"{bill.stack} {bill.lease or ''}: {bill.word}".replace(" :", ":"))
     for one in totals(costs.bills):
         print_line(out, total_line(one))
+    for volume in costs.volumes:
+        print_line(out, f"not in these totals: {volume_words(volume.row())}")
     for fault in costs.faults:
         print_line(out, fault)
 

@@ -21,7 +21,7 @@ from playbooks.leftovers import (
 )
 from playbooks.standing import stack_of, strays
 from stacks import ledger
-from stacks.account import Account, Instance, Profile
+from stacks.account import Account, Instance, Profile, lacking
 from stacks.belongings import KINDS, Belonging, belongings
 from stacks.errors import CloudError
 from stacks.ledger import Entry
@@ -130,8 +130,6 @@ def box_in(scene: Scene, row: Instance) -> Found:
 
 def all_belongings(account: Account, profile: Profile, faults: list[str]) -> tuple[list[Belonging], list[str]]:
     """Every firewall, volume and token that the token lets us see, and what it does not."""
-    from stacks.lot import lacking
-
     unseen = [kind for kind in KINDS if lacking(profile.scopes, [kind.scope])]
     lists = [tried(faults, belongings, account, kind) for kind in KINDS if kind not in unseen]
     words = [f"{kind.what}s: the token lacks the scope {kind.scope}" for kind in unseen]

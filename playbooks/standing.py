@@ -1,10 +1,11 @@
 """How a stack stands, as one row: what the state declares, what the account lists, what the box says. Pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from playbooks.kept_volumes import KeptVolume
 from playbooks.moments import iso
 from playbooks.report import Report
 from stacks.account import Instance, utc
@@ -13,6 +14,7 @@ from stacks.lease import ISO_TIME, LEASE_TAG, OWNER_TAG, STACK_TAG, TAG, box_lab
 from stacks.ledger import Life
 from stacks.price import HOUR_SECONDS, Price, billed_hours, known_usd, usd_of
 
+NO_STACK = "only a volume is left of it, and no stack here is called"
 State = Literal["up", "down", "gone", "unknown"]
 
 
@@ -24,7 +26,8 @@ class Standing:
     price_source: whose word that is, of which day. since, until: of the box's life, UTC, by the account, which bills;
     since is None where the account does not say whether it lives. clock: the account's own, when it was asked.
     dies_at: the hard end of its lease, `YYYY-MM-DDTHH:MM:SSZ`. tokens: what it served, as it said at `told`.
-    word: what a reader should know beside the figures, and why something is unknown.
+    volumes: what the stack keeps, box or not. word: what a reader should know beside the figures, and why something is
+    unknown.
     """
 
     stack: str
@@ -47,6 +50,7 @@ class Standing:
     told: datetime | None = None
     tunnel_port: int | None = None
     tunnel_alive: bool = False
+    volumes: tuple[KeptVolume, ...] = ()
     word: str = ""
 
     @property
@@ -81,6 +85,7 @@ class Standing:
             "tokens": self.tokens,
             "tokens_told_at": iso(self.told),
             "tunnel": {"port": self.tunnel_port, "alive": self.tunnel_alive},
+            "volumes": [volume.row() for volume in self.volumes],
             "last_sweep": iso(last_sweep(self.api_url)),
             "word": self.word,
         }
@@ -172,8 +177,28 @@ def strays(listed: Iterable[Instance], declared_ids: Iterable[int]) -> list[Inst
     return [row for row in ours if row.id not in known]
 
 
+def with_volumes(found: Sequence[Standing], kept: Sequence[KeptVolume]) -> list[Standing]:
+    """Each stack's first row with the volumes that it keeps; one that has no row gets one: it bills all the same."""
+    rows, left = list[Standing](), {volume.stack for volume in kept}
+    for one in found:
+        rows.append(replace(one, volumes=of_stack(kept, one.stack)) if one.stack in left else one)
+        left.discard(one.stack)
+    rows += [Standing(stack, "down", volumes=of_stack(kept, stack), word=f"{NO_STACK} {stack}") for stack in left]
+    return sorted(rows, key=by_name)
+
+
+def of_stack(kept: Iterable[KeptVolume], stack: str) -> tuple[KeptVolume, ...]:
+    """The volumes of this stack."""
+    return tuple(volume for volume in kept if volume.stack == stack)
+
+
+def by_name(one: Standing) -> tuple[str, int]:
+    """How rows are sorted."""
+    return one.stack, one.instance_id or 0
+
+
 def merged(standings: Iterable[Standing], found: Sequence[Standing]) -> list[Standing]:
     """All rows: a stack that is down but has a box in the account is shown by that box alone."""
     seen = {standing.stack for standing in found}
     kept = [one for one in standings if not (one.state in ("down", "unknown") and not one.held and one.stack in seen)]
-    return sorted([*kept, *found], key=lambda one: (one.stack, one.instance_id or 0))
+    return sorted([*kept, *found], key=by_name)

@@ -10,7 +10,7 @@ from playbooks.accounts import Book, cloud_named
 from playbooks.box_standing import Listing, Reports, asked, box_standing, listing, with_entry
 from playbooks.boxes import all_stacks, box_of, find_settings, raw_settings
 from playbooks.held import held_here
-from playbooks.standing import Standing, listed_only, merged, strays
+from playbooks.standing import Standing, listed_only, merged, strays, with_volumes
 from stacks.account import Account, Instance, deploy_token
 from stacks.box import Box
 from stacks.errors import DayboxError, UsageError
@@ -58,6 +58,8 @@ def standings(stack: str | None, report_of: Reports = asked) -> list[Standing]:
         meant = [one for one in stacks if stack in (None, one.stack)]  # no other box is asked
         own = pool.map(lambda one: standing(one, listings.get(one.account), report_of), meant)
         found = merged(own, [row for one in listings.values() for row in unknown_to(stacks, one)])
+    found = with_volumes(found, [volume for one in listings.values() for volume in one.volumes])
+    faults += [one.volumes_why for one in listings.values() if one.volumes_why]
     if stack and stack not in {one.stack for one in found}:
         names = ", ".join(sorted({one.stack for one in stacks} | {one.stack for one in found}))
         raise UsageError(f"stacks/{stack}: there is no such stack", hint=f"choose from: {names or 'none yet'}")

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from playbooks.kept_volumes import volume_words
 from playbooks.table import PIPE_WIDTH, WIDE, Column
 from stacks.ledger import moment
 from stacks.price import dollars
@@ -144,6 +145,7 @@ def lines(seen: "Seen", told: Collection[int] = ()) -> Iterator["Text"]:
             pass
         elif row["state"] in ("up", "unknown") and row["box"] and (text := details(row, seen.at)):
             yield Text(f"{row['stack']}: {text}")
+        yield from (Text(f"{row['stack']}: {volume_words(volume)}") for volume in row["volumes"])
         if row["word"]:
             yield Text(f"{row['stack']}: {row['word']}", style=LOUD if row["armed"] is False else "")
     if sources := {row["price"]["source"] for row in seen.rows} - {None}:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from playbooks.accounts import LINODE, cloud_named
-from stacks.account import NEEDED_SCOPES, TOKEN_SCOPE, Account, Profile
+from stacks.account import NEEDED_SCOPES, TOKEN_SCOPE, Account, Profile, lacking
 from stacks.errors import CloudError, ConfigError
 from stacks.lease import ISO_TIME
 from stacks.places import state_dir, write_private
@@ -42,8 +42,6 @@ def paying_account(token: str) -> Account:
 
 def checked(account: Account) -> Profile:
     """Who its token speaks for. Raises CloudError if the API refuses it, or if it cannot end a box."""
-    from stacks.lot import lacking
-
     profile = account.profile()
     if missing := lacking(profile.scopes, NEEDED_SCOPES):
         raise CloudError(
@@ -58,8 +56,6 @@ def keep(account: Account, given: Found, owner: str) -> str:
     One of its own that it has already is better than one that may make none. Raises CloudError if `given` cannot end a
     box, ConfigError if it would have to be written down and was not exported in clear.
     """
-    from stacks.lot import lacking
-
     profile = checked(account)
     may_mint = not lacking(profile.scopes, [TOKEN_SCOPE])
     if not may_mint and (own := minted()):

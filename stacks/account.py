@@ -4,7 +4,7 @@ Everything that says "gone" or "none left" rests on this module: a list is belie
 and a refusal, a time-out or a fault is an error, never an empty answer.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -219,3 +219,14 @@ def _with_timeout(request: Any) -> Any:
         return request(*args, **{"timeout": TIMEOUT_SECONDS} | options)
 
     return bounded
+
+
+def lacking(scopes: Iterable[str], needed: Iterable[str]) -> list[str]:
+    """The needed scopes that `scopes` does not give; `*` gives all, `x:*` and `x:read_write` all of x."""
+    have = set(scopes)
+
+    def given(scope: str) -> bool:
+        subject = scope.split(":")[0]
+        return bool(have & {"*", scope, f"{subject}:*", f"{subject}:read_write"})
+
+    return [scope for scope in needed if not given(scope)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from stacks import ledger
-from stacks.account import NEEDED_SCOPES, TOKEN_SCOPE, Account, Instance, deploy_token
+from stacks.account import NEEDED_SCOPES, TOKEN_SCOPE, Account, Instance, deploy_token, lacking
 from stacks.belongings import VOLUME
 from stacks.bundle import Bundle, as_base64, bundle_for, user_data
 from stacks.ends import End, hard_ends
@@ -127,17 +127,6 @@ def entry_for(settings: Settings, lease: Lease, price: Price, ends: datetime, us
         started=lease.start.strftime(ISO_TIME),
         dies_at=ends.astimezone(UTC).strftime(ISO_TIME),
     )
-
-
-def lacking(scopes: Iterable[str], needed: Iterable[str]) -> list[str]:
-    """The needed scopes that `scopes` does not give; `*` gives all, `x:*` and `x:read_write` all of x."""
-    have = set(scopes)
-
-    def given(scope: str) -> bool:
-        subject = scope.split(":")[0]
-        return bool(have & {"*", scope, f"{subject}:*", f"{subject}:read_write"})
-
-    return [scope for scope in needed if not given(scope)]
 
 
 def may_mint(self_destruct: bool, box_token: str, scopes: Iterable[str]) -> bool:

@@ -21,6 +21,7 @@ from stacks.errors import BoxError, UsageError
 from stacks.ledger import Entry
 from stacks.places import ledger_dir
 from stacks.ssh import REACH_HINT
+from stacks.volume_terms import tags_of
 from tests.cloud import Cloud
 from tests.playbooks.pretend_box import BOX
 from tests.stacks.test_receipt import ENTRY as RECEIPT
@@ -40,6 +41,8 @@ def home(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     cloud.clear_faults()
     for row in cloud.json("GET", "/linode/instances")["data"]:
         cloud.call("DELETE", f"/linode/instances/{row['id']}")
+    for row in cloud.json("GET", "/volumes")["data"]:
+        cloud.call("DELETE", f"/volumes/{row['id']}")
 
 
 def rented(double: Cloud, lease: str, *boxes: int, **other: Any) -> Entry:
@@ -227,9 +230,25 @@ def test_a_day_is_a_day() -> None:
     assert (day_in("2026-11-01"), day_in("")) == (date(2026, 11, 1), None)
 
 
+def test_a_volume_is_told_beside_the_totals(cloud: Cloud, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tags = tags_of("local", "me", datetime.now(UTC))
+    kept = cloud.json("POST", "/volumes", {"label": "daybox-local", "region": "local", "size": 10, "tags": tags})
+    rented(cloud, LEASE, cloud.create("daybox-local")["id"])
+    assert [(row["id"], row["usd_per_month"]) for row in bills()["volumes"]] == [(kept["id"], 1.0)]
+    assert bills()["totals"]["local"]["usd"] == 0.1
+    cost_task.body(None)
+    assert "not in these totals: volume" in capsys.readouterr().out
+
+
+def test_volumes_that_cannot_be_asked_for_are_a_fault_and_hide_no_bill(cloud: Cloud, home: Path) -> None:
+    rented(cloud, LEASE, cloud.create("daybox-local")["id"])
+    cloud.fault("server-error", "GET", "^/v4/volumes$", times=None)
+    assert of(LEASE)["usd"] == 0.1 and bills()["faults"][0].startswith("local: volumes may bill that are not shown: ")
+
+
 def test_json_and_nothing_else_is_printed(cloud: Cloud, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rented(cloud, LEASE, cloud.create("daybox-local")["id"])
     cost_task.body(None, by="day", json=True)
     shown = json.loads(capsys.readouterr().out)
-    assert list(shown) == ["by", "since", "groups", "leases", "totals", "faults"]
+    assert list(shown) == ["by", "since", "groups", "leases", "totals", "volumes", "faults"]
     assert cost.SIDE_BY_SIDE > 0 and shown["groups"][0]["name"] == f"{datetime.now(UTC):%Y-%m-%d}"

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from playbooks.kept_volumes import KeptVolume
 from playbooks.report import Report, WatchdogReport
-from playbooks.standing import Standing, declared, listed_only, merged, stack_of, strays
+from playbooks.standing import Standing, declared, listed_only, merged, stack_of, strays, with_volumes
 from stacks import sweeps
 from stacks.account import Instance
 from stacks.ledger import Life
@@ -18,6 +19,7 @@ from tests.playbooks.pretend_box import BOX
 NOW = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)  # 2.5 h into the lease of BOX
 TAGS = ("daybox", "daybox-stack-coder-7b", "daybox-lease-20261121t100000z-beef", "daybox-until-20261121t200000z")
 STRAY = Instance(7, "daybox-coder-7b", "running", "2026-11-21T10:00:00", "g2", "us-ord", "198.51.100.6", TAGS)
+VOLUME = KeptVolume(5, "daybox-local", "local", "me", 30, 3.0, datetime(2026, 12, 26, tzinfo=UTC))
 KEPT = datetime(2026, 11, 21, 12, tzinfo=UTC).timestamp()
 WATCHDOG = WatchdogReport(True, 1_795_000_000.0, 1.25, "the lease has ended", "keep", kept_until=KEPT)
 REPORT = Report("boot", "b", (), WATCHDOG, ready=True)
@@ -64,6 +66,7 @@ def test_the_row_of_a_box_that_is_up_has_every_figure(tmp_path: Path, monkeypatc
         "tokens": 12_345,
         "tokens_told_at": "2026-11-21T10:30:00Z",
         "tunnel": {"port": 18_001, "alive": True},
+        "volumes": [],
         "last_sweep": "now",
         "word": "",
     }
@@ -172,3 +175,18 @@ def test_a_second_box_beside_the_declared_one_is_shown_beside_it() -> None:
     own = declared(BOX, "up")
     other = listed_only(stray(tags=("daybox-stack-local",)), held=False, price=None, owner="me")
     assert merged([own], [other]) == [other, own]
+
+
+def test_a_stacks_volumes_stand_in_its_first_row_and_in_no_other() -> None:
+    rows = with_volumes([Standing("local", "up", instance_id=1), Standing("local", "up", instance_id=2)], [VOLUME])
+    assert [one.volumes for one in rows] == [(VOLUME,), ()]
+    assert rows[0].row(NOW)["volumes"] == [VOLUME.row()] and VOLUME.row()["until"] == "2026-12-26T00:00:00Z"
+
+
+def test_a_volume_whose_stack_nobody_knows_has_a_row_of_its_own() -> None:
+    rows = with_volumes([Standing("zebra", "down")], [VOLUME])
+    assert [(one.stack, one.state, one.volumes) for one in rows] == [
+        ("local", "down", (VOLUME,)),
+        ("zebra", "down", ()),
+    ]
+    assert rows[0].word == "only a volume is left of it, and no stack here is called local"

@@ -18,6 +18,7 @@ from stacks.errors import BoxError, ConfigError, UsageError
 from stacks.ledger import Entry
 from stacks.places import ledger_dir
 from stacks.ssh import REACH_HINT
+from stacks.volume_terms import tags_of
 from tests.cloud import Cloud
 from tests.playbooks.pretend_box import BOX
 from tests.playbooks.test_standing import REPORT
@@ -80,6 +81,8 @@ def laptop(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     cloud.clear_faults()
     for row in cloud.json("GET", "/linode/instances")["data"]:
         cloud.call("DELETE", f"/linode/instances/{row['id']}")
+    for row in cloud.json("GET", "/volumes")["data"]:
+        cloud.call("DELETE", f"/volumes/{row['id']}")
 
 
 def only(laptop: Laptop) -> Standing:
@@ -355,3 +358,31 @@ def test_a_stack_that_nobody_knows_is_refused_with_the_choices(laptop: Laptop) -
     with pytest.raises(UsageError) as caught:
         standings.standings("lokal")
     assert caught.value.line() == "stacks/lokal: there is no such stack; choose from: local"
+
+
+def volume_of(laptop: Laptop, stack: str) -> int:
+    """The id of a volume that the stack keeps."""
+    body = {"label": f"daybox-{stack}", "region": "local", "size": 10, "tags": tags_of(stack, "me", datetime.now(UTC))}
+    return int(laptop.cloud.json("POST", "/volumes", body)["id"])
+
+
+def test_what_a_stack_that_is_down_keeps_is_told(laptop: Laptop) -> None:
+    kept = volume_of(laptop, "local")
+    laptop.has("local")
+    assert [(volume.id, volume.usd_per_month) for volume in only(laptop).volumes] == [(kept, 1.0)]
+
+
+def test_what_a_stack_keeps_that_this_laptop_does_not_know_is_told_too(laptop: Laptop) -> None:
+    kept = volume_of(laptop, "elsewhere")
+    laptop.has("local")
+    elsewhere, _local = standings.standings(None)
+    assert (elsewhere.stack, [volume.id for volume in elsewhere.volumes]) == ("elsewhere", [kept])
+    assert [one.stack for one in standings.standings("elsewhere")] == ["elsewhere"]
+
+
+def test_volumes_that_cannot_be_asked_for_hide_no_box(laptop: Laptop) -> None:
+    laptop.has("local", laptop.box("local", rented(laptop)))
+    laptop.cloud.fault("server-error", "GET", "^/v4/volumes$", times=None)
+    box, unknown = standings.standings(None)
+    assert (box.state, unknown.stack) == ("up", "?")
+    assert unknown.word.startswith("volumes may bill that are not shown: ")

@@ -14,7 +14,7 @@ from playbooks.standing import Standing, declared
 from playbooks.status import Seen, SweepLine
 from playbooks.table import PIPE_WIDTH
 from tests.playbooks.pretend_box import BOX
-from tests.playbooks.test_standing import LIFE, NOW, REPORT, WATCHDOG, up
+from tests.playbooks.test_standing import LIFE, NOW, REPORT, VOLUME, WATCHDOG, up
 
 REFUSED = replace(WATCHDOG, armed=False, why="idle for 30 min; the API refuses the token: HTTP 401")
 UP = up(report=REPORT, tokens=12_345, told=NOW, tunnel_port=18_001, tunnel_alive=True)
@@ -158,3 +158,9 @@ def test_a_token_that_is_refused_is_seen_at_once() -> None:
     refused = up(report=replace(REPORT, watchdog=REFUSED), word=f"not armed: {REFUSED.why}")
     assert cells(refused)[8] == "NO" and "WOULD END at" in details(refused)
     assert "local: not armed: idle for 30 min; the API refuses the token: HTTP 401" in shown(refused)
+
+
+def test_what_a_stack_that_is_down_keeps_and_pays_stands_below_the_table() -> None:
+    assert "local: volume 5 (daybox-local, 30 GiB) bills $3.00 a month, box or not" in shown(
+        Standing("local", "down", volumes=(VOLUME,))
+    )

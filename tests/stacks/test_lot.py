@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from stacks.account import NEEDED_SCOPES
+from stacks.account import NEEDED_SCOPES, lacking
 from stacks.errors import CloudError, ConfigError
 from stacks.ledger import Entry
-from stacks.lot import agreed_price, check_provider_has, lacking, may_keep
+from stacks.lot import agreed_price, check_provider_has, may_keep
 from stacks.settings import Settings
 from tests.shipped import settings_of
 from tests.stacks.test_receipt import ENTRY
