@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from playbooks.bootstrap import serves
 from playbooks.box_lock import Hold, holding
 from playbooks.boxes import box_of, raw_settings
 from playbooks.command import busy
@@ -110,7 +111,7 @@ def change(
     """
     target, failure = box_target(box), None
     report = read_report(target)
-    served = bool(report and report.ready)
+    served = serves(target, report)
     with config_set(box.stack, values):
         if served and report and report.bundle == bundle.sha256:
             return False

@@ -122,11 +122,12 @@ def mend(box: Box, exam: Exam, cure: Cure, *, show: bool) -> Box:
     """A cure that changes no setting: done on the box, then the graph goes on. Raises DayboxError if none comes."""
     from playbooks import bootstrap, stage_table
     from playbooks.stages import fold
+    from playbooks.watching import watch
 
     target, settings = box_target(box), exam.settings or find_settings(box.stack)
     with holding(target, f"fab doctor --fix: {cure.says}"), kept(box, target):
         begun = ON_BOX[cure.on_box](target, exam)
-        seen = bootstrap.watch(target, begun=begun, minutes=settings.ready_minutes)
+        seen = watch(target, begun=begun, minutes=settings.ready_minutes)
     rows = fold(seen.events, seen.boot)
     if show:
         bootstrap.finish(box, rows)

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from playbooks import converge, stage_table
-from playbooks.bootstrap import brought, finish, must_exist, watch
+from playbooks.bootstrap import brought, finish, must_exist
 from playbooks.follow import Seen
 from playbooks.old_bundle import keep_old, put_back
 from playbooks.progress import say
 from playbooks.report import is_silence
 from playbooks.stage_errors import CausedError
 from playbooks.stages import fold
+from playbooks.watching import watch
 from stacks.box import Box
 from stacks.errors import BoxError, DayboxError, ModelError
 from stacks.places import stack_dir, write_private
@@ -74,7 +75,7 @@ class Restart:
             stage_table.keep(self.box, rows)
 
     def watch(self, begun: int) -> Seen:
-        """Follow the stages to the completion. Raises what `bootstrap.watch` raises; at once if the box is gone."""
+        """Follow the stages to the completion. Raises what `watching.watch` raises; at once if the box is gone."""
         return watch(
             self.target,
             begun=begun,

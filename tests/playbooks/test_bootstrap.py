@@ -12,7 +12,7 @@ import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from playbooks import bootstrap, converge, stage_table
+from playbooks import bootstrap, converge, stage_table, watching
 from playbooks.bootstrap import make_ready
 from playbooks.converge import Changes
 from playbooks.follow import Seen
@@ -69,7 +69,7 @@ def tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Story], S
         monkeypatch.setattr("stacks.bundle.bundle_for", lambda _settings: BUNDLE)
         monkeypatch.setattr(bootstrap, "read_report", lambda _target: story.report)
         monkeypatch.setattr(bootstrap, "holding", lambda _target, _what: nullcontext())
-        monkeypatch.setattr(bootstrap, "follow", story.follow)
+        monkeypatch.setattr(watching, "follow", story.follow)
         monkeypatch.setattr("playbooks.stage_errors.last_lines", lambda _target, stage: f"the log of {stage}")
         monkeypatch.setattr(converge, "differences", lambda _t, files: [f for f in files if f.path in story.differ])
         monkeypatch.setattr(converge, "bring", story.bring)
@@ -259,8 +259,8 @@ def test_an_end_that_was_written_while_we_looked_is_not_waited_for_in_vain(
     """The last stage had written its end and not yet ended: nothing was started, and its end was not counted."""
     before, again = whole_run(), [*whole_run(), *ran("ready", 2000, 2001)]
     story = tell(Story(replace(READY, events=tuple(before), ready=False), [seen(*before), seen(*again)]))
-    monkeypatch.setattr(bootstrap, "QUIET_SECONDS", -1.0)
-    monkeypatch.setattr(bootstrap, "raise_if_given_up", lambda _target: None)
+    monkeypatch.setattr(watching, "QUIET_SECONDS", -1.0)
+    monkeypatch.setattr(watching, "raise_if_given_up", lambda _target: None)
     make_ready(BOX)
     assert story.done == ["started", "started"]
 
@@ -270,9 +270,9 @@ def test_only_a_box_that_is_not_reached_just_now_may_go_unasked(monkeypatch: pyt
     def fails(_target: object) -> None:
         raise BoxError("box/x", hint=hint)
 
-    monkeypatch.setattr(bootstrap, "raise_if_given_up", fails)
+    monkeypatch.setattr(watching, "raise_if_given_up", fails)
     with nullcontext() if hint == REACH_HINT else pytest.raises(BoxError):
-        bootstrap.nudge(TARGET)
+        watching.nudge(TARGET)
 
 
 @pytest.mark.parametrize("stage", GRAPH, ids=lambda stage: stage.name)
@@ -288,18 +288,18 @@ def test_ctrl_c_in_any_stage_says_that_the_box_goes_on(
 
 def test_systemd_is_asked_when_a_box_says_nothing_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
-    monkeypatch.setattr("playbooks.bootstrap.time.monotonic", lambda: clock[0])
-    quiet, still = bootstrap.Quiet(), seen(began("image", 1))
+    monkeypatch.setattr("playbooks.watching.time.monotonic", lambda: clock[0])
+    quiet, still = watching.Quiet(), seen(began("image", 1))
     assert not quiet.too_long(still)
-    clock[0] = bootstrap.QUIET_SECONDS
+    clock[0] = watching.QUIET_SECONDS
     assert quiet.too_long(still)
     assert not quiet.too_long(still)  # and then not again for as long
 
 
 def test_an_event_or_a_lost_connection_is_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
-    monkeypatch.setattr("playbooks.bootstrap.time.monotonic", lambda: clock[0])
-    quiet = bootstrap.Quiet()
+    monkeypatch.setattr("playbooks.watching.time.monotonic", lambda: clock[0])
+    quiet = watching.Quiet()
     clock[0] = 100
     assert not quiet.too_long(seen(began("image", 1)))
     clock[0] = 200
@@ -310,13 +310,13 @@ def test_only_a_box_that_was_connected_and_is_not_is_asked_for_and_not_all_the_t
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = [100.0]
-    monkeypatch.setattr("playbooks.bootstrap.time.monotonic", lambda: clock[0])
-    lost, here = bootstrap.Lost(), seen(began("image", 1))
+    monkeypatch.setattr("playbooks.watching.time.monotonic", lambda: clock[0])
+    lost, here = watching.Lost(), seen(began("image", 1))
     gone = replace(here, connected=False)
     assert not lost.asks(here)
     assert not lost.asks(Seen())  # it was never reached: `reached` waits for it
     assert lost.asks(gone) and not lost.asks(gone)
-    clock[0] += bootstrap.LOST_SECONDS
+    clock[0] += watching.LOST_SECONDS
     assert lost.asks(gone)
 
 

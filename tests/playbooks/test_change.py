@@ -121,6 +121,7 @@ def tell(raw: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable[[Stor
         monkeypatch.setattr(module, "check_there", lambda *_: story.did("looked"))
         monkeypatch.setattr(module, "bring_weights", lambda *_: story.did("weights"))
         monkeypatch.setattr(module, "read_report", lambda _: story.report)
+        monkeypatch.setattr(module, "serves", lambda _, report: report.ready)
         monkeypatch.setattr(module, "Restart", lambda *_: SimpleNamespace(run=lambda back: story.did("restart")))
         monkeypatch.setattr(module, "pulumi_up_quietly", story.up)
         monkeypatch.setattr(module, "box_of", lambda _: replace(BOX, model="qwen3.8-27b"))
