@@ -5,7 +5,7 @@ Bodies stream through in both directions and are neither kept nor logged.
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, UnixConnector, web
@@ -23,6 +23,7 @@ from playbooks.gateway_checks import (
 )
 from playbooks.keys import KeyFile
 from playbooks.moments import iso
+from playbooks.streaming import stream
 from playbooks.tunnel_files import Orders
 from playbooks.tunnel_ssh import State
 from playbooks.usage import Meter, UsageFile, Used
@@ -109,7 +110,6 @@ class Gateway:
         return response
 
     async def _pass_on(self, request: web.Request, meter: Meter) -> web.StreamResponse:
-        response: web.StreamResponse | None = None
         try:
             async with self._ask_box(request) as upstream:
                 if upstream.status == 401:  # the client's key was good: it is ours that the box does not know
@@ -117,15 +117,10 @@ class Gateway:
                 response = web.StreamResponse(status=upstream.status, headers=response_headers(upstream.headers))
                 meter.events = upstream.content_type == "text/event-stream"
                 await response.prepare(request)
-                await copy(upstream, response, meter)
+                meter.broken = not await stream(request, upstream, response, meter.feed)
+                return response
         except (ClientError, OSError) as error:
-            if response is None:
-                return self._silent(error)
-            meter.broken = True
-            # The head is out and says 200: only a broken connection still tells the client that this is not all.
-            if request.transport is not None:
-                request.transport.abort()
-        return response
+            return self._silent(error)
 
     def _ask_box(self, request: web.Request) -> AbstractAsyncContextManager[ClientResponse]:
         if self._session is None:
@@ -155,15 +150,6 @@ class Gateway:
     async def _close(self, _: web.Application) -> None:
         if self._session is not None:
             await self._session.close()
-
-
-async def copy(upstream: ClientResponse, response: web.StreamResponse, meter: Meter) -> None:
-    """Pass the answer on as it comes, each piece at once."""
-    async for piece in upstream.content.iter_any():
-        meter.feed(piece)
-        await response.write(piece)
-    with suppress(ConnectionError):  # the client has all of it; that it hung up first is no fault of the box
-        await response.write_eof()
 
 
 def refuse(refused: Refusal) -> web.Response:
