@@ -13,6 +13,7 @@ from playbooks import (
     extend,
     fit,
     logs,
+    mistyped,
     models,
     new,
     plans,
@@ -25,6 +26,7 @@ from playbooks import (
     webui,
 )
 
+mistyped.install()
 namespace = Collection()
 namespace.add_task(plans.plans)
 namespace.add_task(models.models)
