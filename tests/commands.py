@@ -15,6 +15,7 @@ from invoke.parser.argument import Argument
 from invoke.tasks import Task
 
 import playbooks
+from playbooks.boxes import STACK_HELP
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 BEGIN = "<!-- commands: written by `python -m tests.commands`; do not edit -->"
@@ -24,29 +25,40 @@ ADDED = re.compile(
     r'namespace\.add_(?:task\((\w+)\.(\w+)\)|collection\(Collection\.from_module\(\w+, name="(\w+)"\)\))'
 )
 EXAMPLE = "Example: "
-STACK = "--stack"  # of nearly every command: said once, above the table
+STACK = "--stack"  # means nearly always the same, which is said once, above the table
+TYPED = re.compile(r'(?:eval "\$\()?(fab [^,)]+)(?:\)")?')  # of an example, what is typed
 
 
 @dataclass(frozen=True)
 class Command:
-    """One command. words: what stands without a flag; flags: with what they take; example: empty if it has none."""
+    """One command. words: what stands without a flag; flags: with what they take; example: empty if it has none.
+
+    own_stack: whether its --stack means something of its own.
+    """
 
     name: str
     does: str
     words: tuple[str, ...]
     flags: tuple[str, ...]
     example: str
+    own_stack: bool = False
 
     @property
     def names_of_flags(self) -> set[str]:
         """The flags alone, as they are typed; what stands without one may be said with it, too."""
         return {flag.split()[0] for flag in self.flags} | {f"--{word.lower()}" for word in self.words}
 
+    @property
+    def lines(self) -> list[str]:
+        """What its example says to type."""
+        return TYPED.findall(self.example)
+
     def row(self) -> str:
         """Its row of the table."""
         called = " ".join(["fab", self.name, *self.words])
-        flags = [f"`{flag}`" for flag in self.flags if not flag.startswith(STACK)]
-        return " | ".join([f"| `{called}`", cell(self.does), " ".join(flags) or "–", f"`{cell(self.example)}` |"])
+        flags = [f"`{flag}`" for flag in self.flags if self.own_stack or not flag.startswith(STACK)]
+        example = TYPED.sub(r"`\g<0>`", cell(self.example))
+        return " | ".join([f"| `{called}`", cell(self.does), " ".join(flags) or "–", f"{example} |"])
 
 
 def cell(text: str) -> str:
@@ -97,6 +109,7 @@ def described(task: "Task[Any]", name: str = "") -> Command:
         words=tuple(str(argument.name).upper() for argument in arguments if argument.positional),
         flags=tuple(flag(argument) for argument in arguments if not argument.positional),
         example=example,
+        own_stack=any(argument.name == "stack" and argument.help != STACK_HELP["stack"] for argument in arguments),
     )
 
 

@@ -1,10 +1,13 @@
 """README says of commands what the code does: their table is written from it, and every `fab` word is one."""
 
 import re
+import shlex
 from collections.abc import Iterator
 
 import pytest
+from invoke.parser import Parser
 
+import playbooks
 from tests.commands import BEGIN, END, README, Command, commands, order, table, written
 
 TEXT = README.read_text()
@@ -91,3 +94,13 @@ def test_every_command_says_what_it_does_and_gives_an_example_of_itself(command:
     assert command.does.endswith((".", "?")) and len(command.does) <= 75
     called = [name for name in (command.name, command.name.partition(".")[0]) if f"fab {name}" in command.example]
     assert called, f"{command.name}: its docstring ends with no `Example: fab {command.name} …`"
+
+
+@pytest.mark.parametrize("line", [line for command in COMMANDS.values() for line in command.lines])
+def test_every_example_can_be_typed_as_it_stands(line: str) -> None:
+    Parser(contexts=playbooks.namespace.to_contexts()).parse_argv(shlex.split(line)[1:])
+
+
+def test_a_stack_that_means_something_else_is_in_the_table() -> None:
+    rows = {command.name: command.row() for command in COMMANDS.values()}
+    assert "`--stack STACK`" in rows["sweep"] and "--stack" not in rows["verify"].partition("fab verify --")[0]
