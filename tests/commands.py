@@ -7,6 +7,7 @@ import inspect
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +67,10 @@ def cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def commands(namespace: Collection = playbooks.namespace) -> list[Command]:
+@cache  # Invoke forgets a flag's help once it has been asked for it
+def commands() -> tuple[Command, ...]:
     """Every command, in the order in which a user meets it."""
-    return [command for module, attribute, name in order() for command in added(namespace, module, attribute, name)]
+    return tuple(command for line in order() for command in added(playbooks.namespace, *line))
 
 
 def order() -> list[tuple[str, str, str]]:
@@ -114,8 +116,8 @@ def described(task: "Task[Any]", name: str = "") -> Command:
 
 
 def flag(argument: Argument) -> str:
-    """A flag as it is typed, with a word for what it takes."""
-    words = str(argument.name).split("_")
+    """A flag as it is typed, with a word for what it takes; what is on unless it is said, as it is turned off."""
+    words = (["no"] if argument.default is True else []) + str(argument.name).split("_")
     dashed = f"--{'-'.join(words)}"
     return f"{dashed} {words[-1].upper()}" if argument.takes_value else dashed
 
