@@ -20,9 +20,10 @@ from playbooks.report import Report, patiently, read_report
 from playbooks.stack_config import check_unchanged, own_file
 from playbooks.stage_errors import CausedError
 from playbooks.stages import Row, fold
-from playbooks.watching import watch
+from playbooks.watching import must_exist, watch
 from stacks.box import Box, box_target
-from stacks.errors import BoxError, ConfigError, DayboxError, UsageError
+from stacks.errors import BoxError, ConfigError, UsageError
+from stacks.interrupt import like_ctrl_c
 from stacks.ssh import Target
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ def serves(target: Target, report: Report | None) -> bool:
         return False
 
 
+@like_ctrl_c()
 def make_ready(box: Box, *, consent: bool | None = False) -> None:
     """Make `box` ready: bundle brought, graph run, first completion made on the box. Says how far it is, on stderr.
 
@@ -113,6 +115,7 @@ def make_ready(box: Box, *, consent: bool | None = False) -> None:
         left = not agreed(found, box.stack, consent=consent)
         with holding(target, "fab bootstrap"):  # not beside a switch, whose files these would replace
             check_unchanged(box.stack, before)
+            check_same(target, bundle, report, found)
             begun = bring(target, found.without_vllm() if left else found)
         if left:
             say(left_word(box.stack, found.touching))
@@ -127,6 +130,19 @@ def make_ready(box: Box, *, consent: bool | None = False) -> None:
         say("the box goes on by itself; follow it again: fab bootstrap")
         raise
     finish(box, fold(seen.events, seen.boot))
+
+
+def check_same(target: Target, bundle: "Bundle", report: Report | None, found: Difference) -> None:
+    """Raises BoxError unless the box is as it was when `found` was agreed to; a switch may have come and gone since.
+
+    report: what the box said then.
+    """
+    now = read_report(target)
+    again = difference(target, bundle, serves=serves(target, now))
+    same_bundle = (now and now.bundle) == (report and report.bundle)
+    if same_bundle and again.files == found.files and (found.serves or not again.serves):
+        return
+    raise BoxError(f"box/{target.alias}: it changed meanwhile", hint="nothing was brought; run this again")
 
 
 def bring(target: Target, found: Difference) -> int | None:
@@ -164,21 +180,6 @@ def reached(box: Box, settings: "Settings", target: Target) -> Report | None:
         told.append(reason)
 
     return patiently(lambda: read_report(target), on_silence=on_silence)
-
-
-def must_exist(box: Box, settings: "Settings") -> None:
-    """Raises BoxError if the account is certain that the box is gone; one that does not answer proves nothing."""
-    from playbooks.presence import is_gone
-    from stacks.account import Account, deploy_token
-
-    try:
-        gone = is_gone(Account(box.api_url, deploy_token(settings.cloud.token)), box.instance_id)
-    except DayboxError:
-        return
-    if gone:
-        raise BoxError(
-            f"box/{box.alias}: the account has no such box any more", hint=f"`pulumi up -s {box.stack}` rents anew"
-        )
 
 
 def brought(changes: converge.Changes) -> str:

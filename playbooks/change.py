@@ -5,22 +5,25 @@ differ are replaced and vLLM restarts; a completion proves it; `pulumi up` makes
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from playbooks.bootstrap import serves
 from playbooks.box_lock import Hold, holding
-from playbooks.boxes import box_of, raw_settings
+from playbooks.boxes import PREFIX, box_of, raw_settings
 from playbooks.command import busy
 from playbooks.kept import kept
 from playbooks.longer_lease import check_there
 from playbooks.new_weights import bring_weights
 from playbooks.progress import say
 from playbooks.report import read_report
-from playbooks.restart import Restart
+from playbooks.restart import Restart, tell
 from playbooks.stack_config import check_unchanged, config_set, own_file, pulumi_up_quietly
+from playbooks.stages import Row
 from stacks.box import Box, box_target
-from stacks.errors import CloudError, DayboxError, ModelError, UsageError
+from stacks.errors import CloudError, ConfigError, DayboxError, ModelError, UsageError
+from stacks.interrupt import like_ctrl_c
+from stacks.ssh import Target, run
 
 if TYPE_CHECKING:
     from stacks.bundle import Bundle
@@ -31,8 +34,10 @@ KEYS = (
     *("model", "servedName", "context", "tp", "kvCacheDtype", "maxNumSeqs", "maxNumBatchedTokens"),
     *("gpuMemoryUtilization", "vllmArgs", "force"),
 )
+RENTED_WITH = ("cloud", "plan", "region")
 
 
+@like_ctrl_c()
 def carry_out(
     box: Box,
     values: Mapping[str, str | None],
@@ -46,30 +51,70 @@ def carry_out(
 
     values: key of KEYS -> text; None: the default of Pulumi.yaml. show: the table of the stages on stdout.
     keep_if_it_fails: leave new config and files where they are, for whoever goes on from there. consent: called once
-    nothing speaks against it; it may raise. raw: the stack's config, if it was read a moment ago.
+    nothing speaks against it, and after a download once more; it may raise. raw: the stack's config, if it was read a
+    moment ago.
     Raises UsageError, ConfigError or ModelError, having changed nothing, for what cannot be; BoxError naming who is
     changing the box; if the new model does not start ModelError, BoxError or NotReadyError, once the old one serves.
     """
     from stacks.bundle import bundle_for  # jinja: only what renders pays for it
 
-    began, before = time.monotonic(), own_file(box.stack)
+    began, before, raw = time.monotonic(), own_file(box.stack), raw or raw_settings(box.stack)
+    check_same_box(box, raw)
     settings, target = checked(box.stack, values, raw), box_target(box)
     consent()
     with holding(target, words_for(values)) as hold, kept(box, target) as keeping:
         check_unchanged(box.stack, before)  # while somebody thought, another switch may have come and gone
         check_there(box, target, keeping.found)
+        check_volume(box, target, settings)
         if settings.model.name != box.model:
             say(f"new weights: {bring_weights(target, settings, keeping)}")
             keeping.on()
+            ask_again(consent)
         hold.check()
         bundle = bundle_for(settings)
-        if change(box, settings, bundle, values, show=show, back=not keep_if_it_fails):
-            say(f"{box.stack}: {settings.served_name} answers, {time.monotonic() - began:.1f} s after this began")
-        else:
+        rows = change(box, settings, bundle, values, hold, back=not keep_if_it_fails)
+        if rows is None:
             say(f"{box.stack}: {settings.served_name} serves so already")
             if box.bundle_sha256 == bundle.sha256:
                 return box
-        return declared(box, settings, hold)
+        else:
+            say(f"{box.stack}: {settings.served_name} answers, {time.monotonic() - began:.1f} s after this began")
+        made = declared(box, settings, hold)
+    if rows is not None:
+        tell(made, rows, show=show)  # last of all: a table that cannot be printed undoes nothing
+    return made
+
+
+def check_same_box(box: Box, raw: Mapping[str, str]) -> None:
+    """Raises ConfigError if the stack's config is meant for another box: sizing would speak of cards this has not."""
+    for key in RENTED_WITH:
+        if (said := raw.get(key, "").strip()) != getattr(box, key):
+            raise other_box(box, key, said, getattr(box, key))
+
+
+def check_volume(box: Box, target: Target, settings: "Settings") -> None:
+    """Raises ConfigError if the box has a volume and the stack's config says that it has none, or the reverse."""
+    from stacks.bundle import VOLUME_FILE
+
+    has_one = run(target, f"test -e {VOLUME_FILE}").returncode == 0
+    if has_one != settings.volume:
+        raise other_box(box, "volume", str(settings.volume).lower(), str(has_one).lower())
+
+
+def other_box(box: Box, key: str, said: str, known: str) -> ConfigError:
+    """The error for a setting that was changed for the next lease, while this box lives."""
+    return ConfigError(
+        f"stacks/{box.stack}/{key}: says {said}, but the box that runs was rented with {known}",
+        hint=f"nothing is changed; for this box: pulumi config set -s {box.stack} {PREFIX}{key} {known}",
+    )
+
+
+def ask_again(consent: Callable[[], None]) -> None:
+    """Whoever is answered now may not have been before the weights came. Raises UsageError if nobody says yes."""
+    try:
+        consent()
+    except UsageError as error:
+        raise UsageError(f"{error.fact}; the new weights are kept on the box", hint=error.hint) from None
 
 
 def checked(stack: str, values: Mapping[str, str | None], raw: Mapping[str, str] | None = None) -> "Settings":
@@ -80,10 +125,11 @@ def checked(stack: str, values: Mapping[str, str | None], raw: Mapping[str, str]
         raise UsageError(f"stacks/{stack}/{min(others)}: is another box", hint=f"pulumi up -s {stack}")
     reading = Reading(stack, merged(raw or raw_settings(stack), values))
     fit = reading.fit
-    if fit and reading.faults and len(reading.faults) == len(fit.reasons):
+    sizing = {f"stacks/{stack}/model: {reason}" for reason in fit.reasons} if fit else set()
+    if fit and reading.faults and sizing.issuperset(fault.fact for fault in reading.faults):
         shorter = f"say --context {fit.max_context}, or " if 0 < fit.max_context < fit.context else ""
         raise ModelError(
-            "\n".join(f"stacks/{stack}/model: {reason}" for reason in fit.reasons),
+            "\n".join(fault.fact for fault in reading.faults),
             hint=f"{shorter}see what fits: fab fit {fit.model}; nothing is changed",
         )
     return reading.settings()
@@ -103,27 +149,25 @@ def words_for(values: Mapping[str, str | None]) -> str:
 
 
 def change(
-    box: Box, settings: "Settings", bundle: "Bundle", values: Mapping[str, str | None], *, show: bool, back: bool
-) -> bool:
+    box: Box, settings: "Settings", bundle: "Bundle", values: Mapping[str, str | None], hold: Hold, *, back: bool
+) -> Sequence[Row] | None:
     """Config and box as `settings`, which are the stack's with `values`. If that fails: as before, if `back`.
 
-    Returns whether vLLM had to be restarted.
+    Returns the stages that began again; None if it serves so already.
     """
-    target, failure = box_target(box), None
+    target = box_target(box)
     report = read_report(target)
     served = serves(target, report)
     with config_set(box.stack, values):
         if served and report and report.bundle == bundle.sha256:
-            return False
+            return None
         try:
-            Restart(box, target, settings, bundle, served, show).run(back=back)
+            return Restart(box, target, settings, bundle, served, hold).run(back=back)
         except DayboxError as error:
             if back:
                 raise
             failure = error
-    if failure:
-        raise failure
-    return True
+    raise failure
 
 
 def declared(box: Box, settings: "Settings", hold: Hold) -> Box:

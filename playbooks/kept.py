@@ -20,27 +20,38 @@ STEP_MINUTES = 30.0  # longer than any model of the catalog takes to load
 
 
 class Keeping:
-    """Keeps one box for as long as somebody calls `on`. found: what its watchdog said last."""
+    """Keeps one box for as long as somebody calls `on`. found: what its watchdog said last.
+
+    told: until when `fab extend` keeps it, 0 for not at all; ours: until when we had it kept last.
+    """
 
     def __init__(self, box: Box, target: Target) -> None:
-        self.box, self.target, self.until = box, target, 0.0
-        self._hear(ask(box, target, status()))
-        self.before, self.armed = self.found.kept_until or 0.0, self.found.now is not None  # else nothing ends it
+        self.box, self.target = box, target
+        self.told = 0.0
+        self.ours: float | None = math.nan  # nothing yet, and equal to nothing
 
     def on(self) -> None:
         """Have it live for a while from now, by its own clock; an end that nothing moves stays. Raises BoxError."""
+        self._look()
         until = self._clock() + STEP_MINUTES * 60
         if (self.found.dies_at or math.inf) < until:
-            self._keep(max(self.before, until))
+            self._keep(max(self.told, until))
 
     def let_go(self) -> None:
-        """Keep it no longer than `fab extend` was told before, or than its usual idle time from now."""
-        self._keep(max(self.before, self._clock() + self.box.idle_minutes * 60))
+        """Keep it no longer than `fab extend` was told, or than its usual idle time from now."""
+        self._look()
+        self._keep(max(self.told, self._clock() + self.box.idle_minutes * 60))
+
+    def _look(self) -> None:
+        """Ask anew: `fab extend` may have been typed meanwhile."""
+        self._hear(ask(self.box, self.target, status()))
+        if self.found.kept_until != self.ours:
+            self.told = self.found.kept_until or 0.0
 
     def _keep(self, until: float) -> None:
-        if not self.armed or until == self.until:
+        is_armed = self.found.now is not None  # else nothing ends it
+        if not is_armed or until == self.found.kept_until:
             return
-        self.until = until
         try:
             self._ask_to_keep(until)
         except BoxError:  # most likely beyond its hard end
@@ -48,6 +59,7 @@ class Keeping:
 
     def _ask_to_keep(self, until: float) -> None:
         self._hear(ask(self.box, self.target, keep_until(datetime.fromtimestamp(until, UTC))))
+        self.ours = self.found.kept_until
 
     def _hear(self, report: WatchdogReport) -> None:
         self.found, self._heard_at = report, time.monotonic()

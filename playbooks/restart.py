@@ -1,19 +1,21 @@
 """vLLM restarted with another bundle; and the old one back where that was in vain."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from playbooks import converge, stage_table
-from playbooks.bootstrap import brought, finish, must_exist
+from playbooks.bootstrap import brought, finish
+from playbooks.box_lock import Hold, LostLock
 from playbooks.follow import Seen
 from playbooks.old_bundle import keep_old, put_back
 from playbooks.progress import say
 from playbooks.report import is_silence
 from playbooks.stage_errors import CausedError
-from playbooks.stages import fold
-from playbooks.watching import watch
+from playbooks.stages import Row, fold
+from playbooks.watching import must_exist, watch
 from stacks.box import Box
 from stacks.errors import BoxError, DayboxError, ModelError
 from stacks.places import stack_dir, write_private
@@ -28,26 +30,27 @@ LOG_COMMAND = "docker logs --tail 4000 vllm 2>&1"  # two starts, as the one that
 
 @dataclass(frozen=True)
 class Restart:
-    """One restart of one box's vLLM. served: whether the old model answered before it; show: the table on stdout."""
+    """One restart of one box's vLLM. served: whether the old model answered before it; hold: the box's lock."""
 
     box: Box
     target: Target
     settings: "Settings"
     bundle: "Bundle"
     served: bool
-    show: bool
+    hold: Hold
 
-    def run(self, *, back: bool) -> None:
-        """Bring what differs and wait for one completion. If none comes: the old files and model again, if `back`.
+    def run(self, *, back: bool) -> Sequence[Row]:
+        """Bring what differs and wait for one completion; the stages that led to it.
 
-        Raises what `watch` raises, then also saying what holds now.
+        If none comes: the old files and model again, if `back`. Raises what `watch` raises, then also saying what
+        holds now.
         """
         fresh = converge.differences(self.target, self.bundle.files)
         paths = tuple(file.path for file in fresh)
         changes = converge.Changes(paths, converge.concerned(paths))
         keep_old(self.target, paths)
         try:
-            self.start(fresh, changes)
+            return self.start(fresh, changes)
         except DayboxError as failure:
             if back:
                 raise self.undone(changes, failure) from None
@@ -61,18 +64,14 @@ class Restart:
                     say(error.line())
             raise
 
-    def start(self, fresh: "list[File]", changes: converge.Changes) -> None:
-        """Bring the files, and wait for one completion; the table of the stages is shown and kept."""
+    def start(self, fresh: "list[File]", changes: converge.Changes) -> Sequence[Row]:
+        """Bring the files, and wait for one completion."""
         say(brought(changes))
         begun = converge.bring(self.target, fresh, changes) if fresh else 0
         if not changes.stages:  # what vLLM reads is as it should be, and yet it does not serve
             begun = converge.let_go_on(self.target)
         seen = self.watch(begun)
-        rows = fold(seen.events, seen.boot)
-        if self.show:
-            finish(self.box, rows)
-        else:
-            stage_table.keep(self.box, rows)
+        return fold(seen.events, seen.boot)
 
     def watch(self, begun: int) -> Seen:
         """Follow the stages to the completion. Raises what `watching.watch` raises; at once if the box is gone."""
@@ -100,6 +99,12 @@ class Restart:
         """The failure, where the old model could not be brought back either."""
         if error.fact == failure.fact:  # one and the same, as of a box that is gone
             return type(failure)(failure.fact, hint=f"the stack's config is as before; {failure.hint}")
+        if isinstance(error, LostLock):
+            return type(failure)(
+                f"{failure.fact}; the files of before were not put back: {error.fact}",
+                hint="the stack's config is as before; see what the box serves: fab status; bring it what the config "
+                f"says: fab bootstrap --stack {self.box.stack}",
+            )
         state = (
             "is not known to serve" if isinstance(error, BoxError) and is_silence(error) else "does not serve either"
         )
@@ -110,11 +115,23 @@ class Restart:
 
     def come_back(self, changes: converge.Changes) -> None:
         """The old files, and one completion of the old model if it gave any before. Raises BoxError, NotReadyError."""
+        self.hold.check()  # else these may be somebody else's by now
         say(f"{self.box.stack}: the files of before come back, and {self.box.served_name} with them")
         begun = put_back(self.target, changes)
         if self.served and changes.stages:
             seen = self.watch(begun)
-            stage_table.keep(self.box, fold(seen.events, seen.boot))
+            tell(self.box, fold(seen.events, seen.boot), show=False)
+
+
+def tell(box: Box, rows: Sequence[Row], *, show: bool) -> None:
+    """Keep the table of the stages; show: on stdout, too. What serves goes on serving if that cannot be."""
+    try:
+        if show:
+            finish(box, rows)
+        else:
+            stage_table.keep(box, rows)
+    except (OSError, SystemExit) as error:  # a full disk; a reader who has gone, for whom rich ends the program
+        say(f"{box.stack}: the table of its stages is neither shown nor kept: {error!r}")
 
 
 def kept_log(target: Target) -> Path | None:

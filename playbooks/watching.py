@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from playbooks import converge
 from playbooks.follow import Seen, follow
@@ -10,8 +11,12 @@ from playbooks.progress import display
 from playbooks.report import is_silence
 from playbooks.stage_errors import raise_if_given_up, stage_error
 from playbooks.stages import first_failure, fold, is_ready
-from stacks.errors import BoxError, NotReadyError
+from stacks.box import Box
+from stacks.errors import BoxError, DayboxError, NotReadyError
 from stacks.ssh import Target
+
+if TYPE_CHECKING:
+    from stacks.settings import Settings
 
 QUIET_SECONDS = 20.0  # without an event: time to ask whether systemd gave up a stage that could not say so itself
 LOST_SECONDS = 5.0  # between two questions to the account whether a box that does not answer is there
@@ -43,6 +48,21 @@ def watch(target: Target, *, begun: int, minutes: float, on_loss: Callable[[], N
                     hint="`fab logs --of bootstrap` says why; `fab bootstrap` goes on waiting",
                 )
     raise AssertionError("follow never ends by itself")
+
+
+def must_exist(box: Box, settings: "Settings") -> None:
+    """Raises BoxError if the account is certain that the box is gone; one that does not answer proves nothing."""
+    from playbooks.presence import is_gone
+    from stacks.account import Account, deploy_token
+
+    try:
+        gone = is_gone(Account(box.api_url, deploy_token(settings.cloud.token)), box.instance_id)
+    except DayboxError:
+        return
+    if gone:
+        raise BoxError(
+            f"box/{box.alias}: the account has no such box any more", hint=f"`pulumi up -s {box.stack}` rents anew"
+        )
 
 
 def nudge(target: Target) -> None:

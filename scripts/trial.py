@@ -17,13 +17,13 @@ import yaml
 from scripts import environment, leftovers
 from stacks import catalog
 from stacks.errors import DayboxError
+from stacks.interrupt import ENDING, Ended, end
 from stacks.places import local_url
 from stacks.price import billed_hours, billed_usd
 from stacks.values import named
 
 ROOT = Path(__file__).resolve().parent.parent
 STACK, COMPARED = "local", "coder-30b"
-ENDING = (signal.SIGTERM, signal.SIGHUP)
 CLEAN_UP_SECONDS = 300  # of one command: a lost create is waited for, and a deletion
 TAIL = 600  # characters of what a failed command said
 ASK = "add a function add(a, b) that returns the sum"
@@ -32,15 +32,6 @@ FAB = ("fab", "--search-root", str(ROOT))
 UP = ("pulumi", "-C", str(ROOT), "up", "-s", STACK, "--yes", "--non-interactive", "--suppress-outputs")
 CANCEL = ("pulumi", "-C", str(ROOT), "cancel", "-s", STACK, "--yes", "--non-interactive")
 DESTROY = ("pulumi", "-C", str(ROOT), "destroy", "-s", STACK, "--yes", "--non-interactive")
-
-
-class Ended(KeyboardInterrupt):
-    """SIGTERM or SIGHUP came, to us alone: the command that runs has not heard of it."""
-
-
-def end(number: int, _frame: object) -> None:
-    """What a signal that ends us does."""
-    raise Ended(f"ended by {signal.Signals(number).name}")
 
 
 @dataclass

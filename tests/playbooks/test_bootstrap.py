@@ -1,8 +1,9 @@
 """bootstrap: what it decides to do, and how it ends."""
 
 import json
+import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,6 +22,7 @@ from playbooks.report import Report, WatchdogReport
 from playbooks.stages import Event, fold
 from stacks.bundle import Bundle, File
 from stacks.errors import BoxError, ConfigError, NotReadyError
+from stacks.interrupt import ENDING
 from stacks.ssh import REACH_HINT
 from stacks.stages import GRAPH, Stage
 from tests.playbooks.pretend_box import BOOT, BOX, NEXT_BOOT, began, ended, ran, whole_run
@@ -340,6 +342,61 @@ def test_two_bundles_are_never_brought_at_once(tell: Callable[[Story], Story], m
     with pytest.raises(BoxError, match="a@b is changing it"):
         make_ready(BOX)
     assert story.done == []
+
+
+class Meanwhile:
+    """A lock that is had only after somebody else did something to the box."""
+
+    def __init__(self, story: Story, **changes: Any) -> None:
+        self.story, self.changes = story, changes
+
+    def __enter__(self) -> None:
+        vars(self.story).update(self.changes)
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"differ": ("/opt/daybox/bundle.sha256",)},
+        {"report": replace(READY, bundle="a third")},
+        {"report": replace(READY, bundle="another", ready=True)},
+    ],
+    ids=["other files differ", "another bundle came", "it serves by now"],
+)
+def test_what_was_agreed_to_is_not_brought_to_a_box_that_changed_meanwhile(
+    tell: Callable[[Story], Story], monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+) -> None:
+    story = tell(Story(replace(READY, bundle="another", ready=False)))
+    story.differ = ("/opt/daybox/compose.yaml",)
+    monkeypatch.setattr(bootstrap, "holding", lambda *_: Meanwhile(story, **changes))
+    monkeypatch.setattr(bootstrap, "serves", lambda _, report: report.ready)
+    with pytest.raises(BoxError, match="it changed meanwhile"):
+        make_ready(BOX)
+    assert story.done == []
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_a_closed_terminal_or_a_polite_end_takes_back_what_the_box_was_lent(
+    tell: Callable[[Story], Story], monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    story, given = tell(Story(replace(READY, events=(), ready=False))), list[str]()
+
+    @contextmanager
+    def lent(*_: object) -> Iterator[None]:
+        given.append("lent")
+        try:
+            yield
+        finally:
+            given.append("taken back")
+
+    monkeypatch.setattr("playbooks.hub_token.lent", lent)
+    monkeypatch.setattr(bootstrap, "watch", lambda *_, **__: signal.raise_signal(number))
+    with pytest.raises(KeyboardInterrupt):
+        make_ready(BOX)
+    assert (given, story.done) == (["lent", "taken back"], ["started"])
 
 
 @pytest.mark.parametrize(("answers", "serving"), [(True, True), (False, False)])

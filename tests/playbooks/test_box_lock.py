@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from playbooks import box_lock
-from playbooks.box_lock import FILE, hold_command, holding, me, taken
+from playbooks.box_lock import FILE, Hold, LostLock, hold_command, holding, me, taken
 from stacks.errors import BoxError
 from stacks.ssh import Target
 from tests.laptop import wait_for
@@ -68,7 +68,14 @@ def test_a_lock_does_not_outlive_a_failure_within(box: PretendBox) -> None:
 def test_a_holder_that_is_killed_leaves_no_lock(box: PretendBox) -> None:
     """Killed hard, as by the kernel: nothing of it cleans up."""
     target = box.target()
-    words = ["ssh", "-F", str(target.config_file), target.alias, "--", hold_command("u@laptop", "x", box.onbox)]
+    words = [
+        "ssh",
+        "-F",
+        str(target.config_file),
+        target.alias,
+        "--",
+        hold_command("u@laptop", "x", "0a", onbox=box.onbox),
+    ]
     program = f"import subprocess, time; p = subprocess.Popen({words!r}, stdin=subprocess.PIPE); time.sleep(60)"
     holder = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.DEVNULL, cwd=ROOT)
     wait_for(lambda: not is_free(box, target))
@@ -86,6 +93,31 @@ def test_a_holder_that_is_silent_is_not_waited_for(box: PretendBox, monkeypatch:
         wait_for(lambda: hold.process.poll() is not None, seconds=5)
         with pytest.raises(BoxError, match="was lost, nothing more is changed"):
             hold.check()
+
+
+def lose(hold: Hold) -> None:
+    """End the connection that holds it, as a laptop that changes its network does."""
+    hold.process.kill()
+    hold.process.wait()
+
+
+def test_a_lost_lock_is_taken_again_where_nobody_came(box: PretendBox) -> None:
+    with holding(target := box.target(), "first", onbox=box.onbox) as hold:
+        lose(hold)
+        hold.check()
+        assert not is_free(box, target)
+    assert is_free(box, target)
+
+
+def test_a_lost_lock_stays_lost_once_another_had_it(box: PretendBox) -> None:
+    with holding(target := box.target(), "first", onbox=box.onbox) as hold:
+        lose(hold)
+        wait_for(lambda: is_free(box, target), seconds=10)
+        with pytest.raises(LostLock):
+            hold.check()
+        with pytest.raises(LostLock):
+            hold.check()
+    assert is_free(box, target)
 
 
 def test_a_holder_that_says_that_it_lives_keeps_it(box: PretendBox, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,8 @@
 """change: what is refused with nothing touched, the order in which it is done, and what failure leaves."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,13 +11,19 @@ from typing import Any
 import pytest
 
 from playbooks import change as module
-from playbooks.change import carry_out, checked, words_for
+from playbooks.change import ask_again, carry_out, checked, words_for
+from playbooks.stages import Row
 from stacks.box import Box
 from stacks.errors import BoxError, CloudError, ConfigError, DayboxError, ModelError, UsageError
+from stacks.interrupt import ENDING
 from tests.playbooks.pretend_box import BOX
 from tests.shipped import raw_of
 
 GONE = BoxError("box/x: the account does not list it", hint="nothing is changed")
+RENTED = replace(
+    BOX, stack="coder-30b", cloud="linode", plan="g2-gpu-rtx4000a2-s", region=raw_of("coder-30b")["region"]
+)
+THIRTY = replace(RENTED, model="qwen3-coder-30b")
 FAILED = ModelError("box/vllm: does not start; daybox-smollm2-135m serves again", hint="shorten")
 
 
@@ -72,6 +79,13 @@ def test_all_other_faults_are_the_configs_and_told_together(raw: dict[str, str])
     ]
 
 
+def test_what_force_overrules_is_not_taken_for_another_fault(raw: dict[str, str]) -> None:
+    raw["force"] = "true"
+    error = refused({"context": "65536", "servedName": "gpt-4"})
+    assert isinstance(error, ConfigError)
+    assert error.fact.startswith("stacks/coder-30b/servedName: ")
+
+
 def test_another_plan_is_another_box(raw: dict[str, str]) -> None:
     error = refused({"plan": "g2-gpu-rtx4000a1-s"})
     assert isinstance(error, UsageError)
@@ -88,6 +102,7 @@ class Story:
     def __init__(self, **fails: BaseException) -> None:
         self.fails, self.done = fails, list[str]()
         self.up_status, self.report = 0, SimpleNamespace(ready=True, bundle="old")
+        self.has_volume = False
 
     def did(self, name: str) -> None:
         self.done.append(name)
@@ -107,6 +122,10 @@ class Story:
         self.did("up")
         return self.up_status
 
+    def restart(self, *_: object, back: bool) -> Sequence[Row]:
+        self.did("restart")
+        return ()
+
 
 @pytest.fixture
 def tell(raw: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable[[Story], Story]:
@@ -122,7 +141,9 @@ def tell(raw: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable[[Stor
         monkeypatch.setattr(module, "bring_weights", lambda *_: story.did("weights"))
         monkeypatch.setattr(module, "read_report", lambda _: story.report)
         monkeypatch.setattr(module, "serves", lambda _, report: report.ready)
-        monkeypatch.setattr(module, "Restart", lambda *_: SimpleNamespace(run=lambda back: story.did("restart")))
+        monkeypatch.setattr(module, "Restart", lambda *_: SimpleNamespace(run=story.restart))
+        monkeypatch.setattr(module, "run", lambda *_: SimpleNamespace(returncode=int(not story.has_volume)))
+        monkeypatch.setattr(module, "tell", lambda *_, show: story.did("table"))
         monkeypatch.setattr(module, "pulumi_up_quietly", story.up)
         monkeypatch.setattr(module, "box_of", lambda _: replace(BOX, model="qwen3.8-27b"))
         return story
@@ -132,8 +153,7 @@ def tell(raw: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable[[Stor
 
 def changed(values: Mapping[str, str | None], *, keep: bool = False) -> Box:
     """A change of the box."""
-    box = replace(BOX, stack="coder-30b", model="qwen3-coder-30b")
-    return carry_out(box, values, show=False, keep_if_it_fails=keep)
+    return carry_out(THIRTY, values, show=False, keep_if_it_fails=keep)
 
 
 OTHER = {"model": "qwen3.8-27b"}
@@ -143,7 +163,7 @@ BEFORE = ["lock", "kept", "looked", "weights", "checked the lock", "config", "re
 def test_weights_come_before_anything_is_touched_and_up_comes_last(tell: Callable[[Story], Story]) -> None:
     story = tell(Story())
     assert changed(OTHER).model == "qwen3.8-27b"
-    assert story.done == [*BEFORE, "checked the lock", "looked", "up"]
+    assert story.done == [*BEFORE, "checked the lock", "looked", "up", "table"]
 
 
 def test_a_change_of_context_brings_no_weights(tell: Callable[[Story], Story]) -> None:
@@ -159,8 +179,76 @@ def test_whoever_does_not_agree_has_changed_nothing(tell: Callable[[Story], Stor
         raise UsageError("fab switch: nothing is changed", hint="say y")
 
     with pytest.raises(UsageError):
-        carry_out(replace(BOX, stack="coder-30b"), OTHER, show=False, consent=no)
+        carry_out(THIRTY, OTHER, show=False, consent=no)
     assert story.done == []
+
+
+def asked_again(story: Story, values: Mapping[str, str | None]) -> list[str]:
+    """What was done by whom nobody speaks against at first, and somebody the second time that it asks."""
+
+    def consent() -> None:
+        story.did("asked")
+        if story.done.count("asked") == 2:
+            raise UsageError("fab switch: nothing is changed", hint="say y")
+
+    with suppress(UsageError):
+        carry_out(THIRTY, values, show=False, consent=consent)
+    return story.done
+
+
+def test_whoever_is_answered_once_the_weights_have_come_is_not_cut_off_unasked(tell: Callable[[Story], Story]) -> None:
+    done = ["asked", "lock", "kept", "looked", "weights", "asked", "kept: undone", "lock: undone"]
+    assert asked_again(tell(Story()), OTHER) == done
+
+
+def test_what_brings_no_weights_asks_but_once(tell: Callable[[Story], Story]) -> None:
+    assert asked_again(tell(Story()), {"context": "16384"}).count("asked") == 1
+
+
+def test_a_no_after_the_download_says_that_the_weights_are_kept() -> None:
+    def no() -> None:
+        raise UsageError("fab switch: nothing is changed", hint="say y")
+
+    with pytest.raises(UsageError) as caught:
+        ask_again(no)
+    assert caught.value.line() == "fab switch: nothing is changed; the new weights are kept on the box; say y"
+
+
+@pytest.mark.parametrize(("key", "said"), [("plan", "g2-gpu-rtx4000a4-m"), ("region", "de-fra-2"), ("cloud", "local")])
+def test_a_config_that_means_the_next_box_is_refused_with_nothing_touched(
+    tell: Callable[[Story], Story], raw: dict[str, str], key: str, said: str
+) -> None:
+    story, rented = tell(Story()), raw[key]
+    raw[key] = said
+    with pytest.raises(ConfigError) as caught:
+        changed(OTHER)
+    assert caught.value.line() == (
+        f"stacks/coder-30b/{key}: says {said}, but the box that runs was rented with {rented}; "
+        f"nothing is changed; for this box: pulumi config set -s coder-30b daybox:{key} {rented}"
+    )
+    assert story.done == []
+
+
+@pytest.mark.parametrize(("wanted", "has_one"), [("true", False), ("false", True)])
+def test_so_is_one_that_means_a_box_with_a_volume_or_without(
+    tell: Callable[[Story], Story], raw: dict[str, str], wanted: str, has_one: bool
+) -> None:
+    story = tell(Story())
+    raw["volume"], story.has_volume = wanted, has_one
+    with pytest.raises(ConfigError, match=f"coder-30b/volume: says {wanted}, but the box that runs was rented with"):
+        changed(OTHER)
+    assert "weights" not in story.done
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_a_closed_terminal_and_a_polite_end_put_all_of_it_back(
+    tell: Callable[[Story], Story], monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    story = tell(Story())
+    monkeypatch.setattr(story, "restart", lambda **_: signal.raise_signal(number))
+    with pytest.raises(KeyboardInterrupt):
+        changed(OTHER)
+    assert story.done[-3:] == ["config: undone", "kept: undone", "lock: undone"]
 
 
 def test_what_cannot_be_does_not_even_take_the_lock(tell: Callable[[Story], Story]) -> None:
@@ -210,7 +298,7 @@ def test_what_is_served_and_declared_already_is_all_there_is_to_it(
 ) -> None:
     story = tell(Story())
     story.report = SimpleNamespace(ready=True, bundle="new")
-    box = replace(BOX, stack="coder-30b", model="qwen3-coder-30b", bundle_sha256="new")
+    box = replace(THIRTY, bundle_sha256="new")
     assert carry_out(box, {"context": "32768"}, show=False) is box
     assert "up" not in story.done
     assert capsys.readouterr().err == "coder-30b: daybox-qwen3-coder-30b serves so already\n"

@@ -5,9 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -44,6 +42,11 @@ class Armed:
         path = self.root / "etc/daybox/watchdog.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(limits))
+
+    def extend(self, minutes: float) -> None:
+        """What `fab extend` does; 0 takes it back."""
+        until = time.time() + minutes * 60 if minutes else 0.0
+        (self.root / "var/lib/daybox/kept-until").write_text(f"{until:.0f}\n")
 
     @property
     def until(self) -> float:
@@ -82,11 +85,30 @@ def test_a_box_is_kept_while_it_is_changed_and_for_its_idle_time_from_then_on(bo
 
 def test_what_fab_extend_was_told_before_holds_again(box: Armed) -> None:
     box.ends(time.time() + 7200)
-    before: Any = datetime.fromtimestamp(time.time() + 3000, UTC)
-    (box.root / "var/lib/daybox/kept-until").write_text(f"{before.timestamp()}\n")
+    box.extend(50)
     with kept(IDLE, box.target):
         assert box.until == 50
     assert box.until == 50
+
+
+def test_what_fab_extend_is_told_meanwhile_holds_too(box: Armed) -> None:
+    box.ends(time.time() + 36_000)
+    with kept(IDLE, box.target) as keeping:
+        box.extend(300)
+        keeping.on()
+        assert box.until == 300
+    assert box.until == 300
+
+
+def test_what_fab_extend_takes_back_meanwhile_is_taken_back(box: Armed) -> None:
+    """Not at once: the change itself is still no idleness."""
+    box.ends(time.time() + 36_000)
+    box.extend(300)
+    with kept(IDLE, box.target) as keeping:
+        box.extend(0)
+        keeping.on()
+        assert box.until == STEP_MINUTES
+    assert box.until == IDLE.idle_minutes
 
 
 def test_a_box_whose_end_is_far_need_not_be_kept_meanwhile(box: Armed) -> None:

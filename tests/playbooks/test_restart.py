@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from playbooks import converge, restart, stage_table
+from playbooks.box_lock import LostLock
 from playbooks.converge import Changes
 from playbooks.follow import Seen
 from playbooks.restart import Restart, kept_log
 from playbooks.stage_errors import CausedError
+from playbooks.stages import fold
 from stacks.bundle import Bundle, File
 from stacks.errors import BoxError, DayboxError, ModelError, NotReadyError
 from stacks.ssh import REACH_HINT
@@ -25,14 +27,15 @@ TARGET: Any = SimpleNamespace(stack="local", alias=BOX.alias)  # what runs on th
 SETTINGS: Any = SimpleNamespace(ready_minutes=60.0)
 CAUSE = CausedError("box/vllm: kv-too-small: x", hint="shorten; or `fab doctor --fix`", cure="shorten")
 GONE = BoxError("box/x: the account has no such box any more", hint="`pulumi up -s local` rents anew")
+LOST = LostLock("box/x: the connection that held its lock was lost, nothing more is changed", hint="fab status")
 Outcome = BaseException | None
 
 
 class Story:
     """A box of which is given how each start of vLLM on it ends."""
 
-    def __init__(self, *outcomes: Outcome, gone: bool = False) -> None:
-        self.outcomes, self.gone, self.done = list(outcomes), gone, list[str]()
+    def __init__(self, *outcomes: Outcome, gone: bool = False, lost: bool = False) -> None:
+        self.outcomes, self.gone, self.lost, self.done = list(outcomes), gone, lost, list[str]()
         self.differ = [File(COMPOSE, 0o644, "x"), File("/opt/daybox/bundle.sha256", 0o644, "y")]
 
     def bring(self, _target: object, fresh: Sequence[File], changes: Changes) -> int:
@@ -57,13 +60,18 @@ class Story:
         if self.gone:
             raise GONE
 
+    def check(self) -> None:
+        """Of the lock."""
+        if self.lost:
+            raise LOST
+
 
 @pytest.fixture
 def tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Restart]:
     """Puts a story in the place of the box; gives the restart that it is about."""
     monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
 
-    def install(story: Story, *, served: bool = True, show: bool = True) -> Restart:
+    def install(story: Any, *, served: bool = True) -> Restart:
         monkeypatch.setattr(converge, "differences", lambda *_: story.differ)
         monkeypatch.setattr(converge, "bring", story.bring)
         monkeypatch.setattr(converge, "let_go_on", story.let_go_on)
@@ -72,7 +80,7 @@ def tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Resta
         monkeypatch.setattr(restart, "watch", story.watch)
         monkeypatch.setattr(restart, "must_exist", story.must_exist)
         monkeypatch.setattr(restart, "kept_log", lambda _: Path("/log"))
-        return Restart(BOX, TARGET, SETTINGS, Bundle(()), served, show)
+        return Restart(BOX, TARGET, SETTINGS, Bundle(()), served, hold=story)
 
     return install
 
@@ -84,22 +92,32 @@ def failure(made: Restart, *, back: bool = True) -> DayboxError:
     return caught.value
 
 
-def test_what_differs_is_kept_and_brought_and_a_completion_waited_for(
-    tell: Callable[..., Restart], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_differs_is_kept_and_brought_and_a_completion_waited_for(tell: Callable[..., Restart]) -> None:
     story = Story(None)
-    tell(story).run(back=True)
+    assert tell(story).run(back=True) == fold(whole_run(), BOOT)
     assert story.done == ["kept 2", "brought 2, again vllm ready", "watched from 7"]
-    assert "longest chain" in capsys.readouterr().out
-    assert stage_table.record_file(BOX).is_file()
 
 
-def test_programs_that_read_stdout_get_no_table(
-    tell: Callable[..., Restart], capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("show", [True, False])
+def test_the_table_is_kept_and_programs_that_read_stdout_get_none(
+    show: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tell(Story(None), show=False).run(back=True)
-    assert capsys.readouterr().out == ""
+    monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
+    restart.tell(BOX, fold(whole_run(), BOOT), show=show)
+    assert ("longest chain" in capsys.readouterr().out) is show
     assert stage_table.record_file(BOX).is_file()
+
+
+@pytest.mark.parametrize("fault", [OSError("No space left on device"), SystemExit(1)])
+def test_a_table_that_cannot_be_kept_or_printed_is_only_said_to_be_so(
+    fault: BaseException, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(restart, "finish", fails)
+    restart.tell(BOX, (), show=True)
+    assert "local: the table of its stages is neither shown nor kept: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("paths", [[], ["/opt/daybox/bundle.sha256"]])
@@ -160,6 +178,28 @@ def test_a_box_that_vanished_is_said_to_be_gone_and_no_more(tell: Callable[..., 
     error = failure(tell(story))
     assert (error.fact, error.hint) == (GONE.fact, f"the stack's config is as before; {GONE.hint}")
     assert story.done[-1] == "watched from 7"
+
+
+def test_without_the_lock_nothing_is_put_back(tell: Callable[..., Restart]) -> None:
+    """Another laptop may have switched the box while this one slept."""
+    story = Story(CAUSE, lost=True)
+    error = failure(tell(story))
+    assert error.line() == (
+        "box/vllm: kv-too-small: x; the files of before were not put back: box/x: the connection that held its lock "
+        "was lost, nothing more is changed; the stack's config is as before; see what the box serves: fab status; "
+        "bring it what the config says: fab bootstrap --stack local"
+    )
+    assert story.done[-1] == "watched from 7"
+
+
+def test_ctrl_c_without_the_lock_puts_nothing_back(
+    tell: Callable[..., Restart], capsys: pytest.CaptureFixture[str]
+) -> None:
+    story = Story(KeyboardInterrupt(), lost=True)
+    with pytest.raises(KeyboardInterrupt):
+        tell(story).run(back=True)
+    assert story.done[-1] == "watched from 7"
+    assert "nothing more is changed" in capsys.readouterr().err
 
 
 def test_ctrl_c_brings_the_old_model_back_and_is_still_ctrl_c(

@@ -11,6 +11,7 @@ import pytest
 from scripts import environment, trial
 from scripts.trial import FAB, UP, Trial, money, reason, shown
 from stacks.errors import UsageError
+from stacks.interrupt import Ended, end
 from tests.cloud import CHECKOUT
 
 
@@ -50,9 +51,9 @@ def test_a_signal_to_us_alone_is_handed_on_as_ctrl_c_and_waited_for(number: sign
     told = tmp_path / "told"
     heard = f"trap 'sleep 0.2; echo heard >{told}; exit 1' INT"
     child = f"{heard}; sleep 0.3; kill -{number.name[3:]} $PPID; while :; do sleep 0.1; done"
-    before = signal.signal(number, trial.end)
+    before = signal.signal(number, end)
     try:
-        with pytest.raises(trial.Ended, match=f"ended by {number.name}"):
+        with pytest.raises(Ended, match=f"ended by {number.name}"):
             Trial(dict(os.environ)).run("rent", "bash", "-c", child)
     finally:
         signal.signal(number, before)
