@@ -1,7 +1,7 @@
 """`fab bench`: how fast the box is at a developer's own work, and what of all that was measured is the best."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,16 +12,29 @@ from invoke.exceptions import Exit
 from playbooks.boxes import STACK_HELP, find_box
 from playbooks.command import command, console, print_json, print_line
 from playbooks.executor import words_after_dashes
+from playbooks.offers import number
 from playbooks.progress import say
 from stacks.box import Box
 from stacks.errors import UsageError
+from stacks.values import positive_whole
 
 if TYPE_CHECKING:
     from playbooks.bench_ledger import Line
 
+RUNS, CLIENTS = 3, 1
+CHOICE, WORDS = ("--model", "--plan"), "words after --"
+# What each thing that can be asked for listens to; empty: a replay. All else would be passed over.
+GOES_WITH: Mapping[str, Sequence[str]] = {
+    "": ("--stack", "--runs", "--concurrency", "--session", "--exact", "--json"),
+    "--record": ("--stack", WORDS),
+    "--vllm": ("--stack", "--concurrency", "--json", WORDS),
+    "--compare": (*CHOICE, "--json"),
+    "--recommend": (*CHOICE, "--json"),
+    "--plot": CHOICE,
+}
 HELP = STACK_HELP | {
-    "runs": "how often the session is replayed, after one that is not measured",
-    "concurrency": "measure it a second time with so many clients at once",
+    "runs": f"how often the session is replayed, after one that is not measured; else {RUNS}",
+    "concurrency": f"measure it a second time with so many clients at once; else {CLIENTS}",
     "session": "a recorded session; else daybox's own, of aider editing a small repository",
     "exact": "have the model write the recorded answers, so that the text is the same for every model",
     "record": "record a session of your own into this new file: words after -- are aider's; it will hold your code",
@@ -39,8 +52,8 @@ HELP = STACK_HELP | {
 def bench(
     _c: Context,
     stack: str | None = None,
-    runs: int = 3,
-    concurrency: int = 1,
+    runs: str = "",
+    concurrency: str = "",
     session: str = "",
     exact: bool = False,
     record: str = "",
@@ -58,55 +71,78 @@ def bench(
     """
     compare = compare and not plot  # bars are one way to compare
     modes = {"--record": bool(record), "--vllm": vllm, "--compare": compare, "--recommend": recommend, "--plot": plot}
-    mode = only_one([name for name, asked in modes.items() if asked], json=json)
+    mode, words = only_one([name for name, asked in modes.items() if asked]), words_after_dashes(sys.argv)
+    every = {"stack": stack, "runs": runs, "concurrency": concurrency, "session": session, "exact": exact}
+    given = {f"--{name}": value for name, value in (every | {"model": model, "plan": plan, "json": json}).items()}
+    check_goes_with(mode, [name for name, value in given.items() if value], words)
     if mode in ("--compare", "--recommend", "--plot"):
         show_kept(mode, model, plan, json=json)
         return
-    if model or plan:
-        raise UsageError("fab bench: --model and --plan choose among what is kept", hint="add --compare or --recommend")
     if record:
-        record_aider(find_box(stack), Path(record))
+        record_aider(find_box(stack), Path(record), words)
         return
-    words = words_after_dashes(sys.argv)
-    check_goes_with(words, session, vllm=vllm, exact=exact)
     from playbooks.bench_measure import Wish, measure_replay, measure_vllm  # aiohttp: 0.2 s that --compare needs not
 
-    wish = Wish(runs, concurrency, session, exact, words)
+    wish = Wish(whole("runs", runs, RUNS), whole("concurrency", concurrency, CLIENTS), session, exact, words)
     box = find_box(stack)
-    show_measured(measure_vllm(box, wish) if vllm else measure_replay(box, wish), json=json)
+    show_and_keep(measure_vllm(box, wish) if vllm else measure_replay(box, wish), json=json)
 
 
-def only_one(asked: Sequence[str], *, json: bool) -> str:
-    """The one thing that is asked for; empty to measure. Raises UsageError."""
+def only_one(asked: Sequence[str]) -> str:
+    """The one thing that is asked for; empty for a replay. Raises UsageError."""
     if len(asked) > 1:
         raise UsageError(f"fab bench: {' and '.join(asked)} are two things", hint="say one of them")
-    if json and asked in (["--plot"], ["--record"]):
-        raise UsageError(f"fab bench: {asked[0]} has no JSON", hint="leave --json out")
     return asked[0] if asked else ""
 
 
-def check_goes_with(words: Sequence[str], session: str, *, vllm: bool, exact: bool) -> None:
-    """Raises UsageError for what this measurement would pass over: minutes of a box for something else than asked."""
-    if words and not vllm:
-        raise UsageError(f"fab bench: nobody reads {words[0]!r} after --", hint="add --vllm or --record")
-    if vllm and (session or exact):
-        raise UsageError("fab bench: --vllm replays no session", hint="leave --session and --exact out, or --vllm")
+def check_goes_with(mode: str, flags: Sequence[str], words: Sequence[str]) -> None:
+    """Raises UsageError for what would be passed over: minutes of a box for something else than asked.
+
+    flags: those that were given. words: what came after --.
+    """
+    for flag in [*flags, *([WORDS] if words else [])]:
+        if flag not in GOES_WITH[mode]:
+            others = " or ".join(name for name, known in GOES_WITH.items() if flag in known)
+            way_out = f"leave {flag} out" if mode else f"add {others}"
+            raise UsageError(f"fab bench: {mode or 'a replay'} has no use for {flag}", hint=way_out)
+    if mode == "--vllm" and any(word.replace("_", "-").startswith("--max-c") for word in words):  # or shortened
+        raise UsageError("fab bench: how many ask at once is kept with the result", hint="say --concurrency instead")
 
 
-def record_aider(box: Box, file: Path) -> None:
+def whole(flag: str, text: str, usual: int) -> int:
+    """The whole number in a flag's text, the usual one where it was not given. Raises UsageError."""
+    return int(number(flag, text, positive_whole)) or usual
+
+
+def record_aider(box: Box, file: Path, words: Sequence[str]) -> None:
     """Run aider and write down what it asks. Ends with aider's exit status."""
     from playbooks.bench_measure import open_tunnel
     from playbooks.bench_record import record
 
     open_tunnel(box)
-    status = record(box, file, words_after_dashes(sys.argv))
+    status = record(box, file, words)
     if status:
         raise Exit(f"aider: ended with status {status}", code=status)
 
 
+def show_and_keep(measuring: Iterable["Line"], *, json: bool) -> None:
+    """Keep each result as it comes; print them all, even if the next one broke off, or could not be kept."""
+    from playbooks.bench_ledger import keep, ledger_file
+
+    lines = list["Line"]()
+    try:
+        for line in measuring:
+            lines.append(line)
+            keep(line)
+    finally:
+        if lines:
+            show_measured(lines, json=json)
+    say(f"kept in {ledger_file()}; fab bench --compare shows all")
+
+
 def show_measured(lines: Sequence["Line"], *, json: bool) -> None:
     """Print the results of now."""
-    from playbooks.bench_ledger import REPLAY, ledger_file
+    from playbooks.bench_ledger import REPLAY
     from playbooks.bench_view import show_kept as show
     from playbooks.bench_view import show_results, source
 
@@ -119,7 +155,6 @@ def show_measured(lines: Sequence["Line"], *, json: bool) -> None:
     else:
         show(lines, [], out, plot=False)
     print_line(out, source(lines[0]))
-    say(f"kept in {ledger_file()}; fab bench --compare shows all")
 
 
 def show_kept(mode: str, model: str, plan: str, *, json: bool) -> None:
@@ -132,9 +167,9 @@ def show_kept(mode: str, model: str, plan: str, *, json: bool) -> None:
     faults = list[str]()
     lines = chosen(kept(faults), model=model, plan=plan)
     if mode == "--recommend":
-        advice = advise(lines)
-        for fault in faults:
+        for fault in faults:  # first: perhaps that is why nothing can be recommended
             say(fault)
+        advice = advise(lines)
         if json:
             print_json(asdict(advice))
         else:

@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -10,13 +10,12 @@ from pathlib import Path
 
 from playbooks.bench_facts import Facts, as_row, commit, read_facts
 from playbooks.bench_figures import figures_of
-from playbooks.bench_ledger import REPLAY, VLLM, Line, keep
+from playbooks.bench_ledger import REPLAY, VLLM, Line
 from playbooks.bench_run import LOST, Server, measure, warm_up
 from playbooks.bench_session import EDITS, Session, read_session
 from playbooks.bench_vllm import run_benchmark, words_of
 from playbooks.command import busy
 from playbooks.endpoint import trusted
-from playbooks.keys import client_key
 from playbooks.metrics import STARTED, read_metrics
 from playbooks.moments import iso
 from playbooks.progress import say
@@ -53,21 +52,22 @@ def open_tunnel(box: Box) -> None:
     say(word)
 
 
-def measure_replay(box: Box, wish: Wish) -> list[Line]:
-    """Replay the session by one client, then by as many as were asked for; each level is kept once it is whole.
+def measure_replay(box: Box, wish: Wish) -> Iterator[Line]:
+    """Replay the session by one client, then by as many as were asked for: each level once it is whole.
 
     Raises ConfigError for a session that is none, BoxError or ModelError as soon as an answer does not come.
     """
     session = read_session(Path(wish.session) if wish.session else EDITS)
     open_tunnel(box)
     target = box_target(box)
-    server = Server(box.port, box.served_name, client_key(box.stack, CLIENT), exact=wish.exact)
+    server = Server(trusted(box, CLIENT), box.served_name, exact=wish.exact)
     line = line_of(box, wish, read_facts(target, box.model))
     say(plan_words(session, wish))
     with busy("warming up"):
         fitting, seconds = warm_up(server, session)
     say(after_warm_up(session, fitting, seconds, wish, box))
-    return [measured(server, fitting, clients, line, target) for clients in sorted({1, wish.clients})]
+    for clients in sorted({1, wish.clients}):
+        yield measured(server, fitting, clients, line, target)
 
 
 def plan_words(session: Session, wish: Wish) -> str:
@@ -86,12 +86,12 @@ def after_warm_up(session: Session, fitting: Session, seconds: float, wish: Wish
 
 
 def measured(server: Server, session: Session, clients: int, line: Line, target: Target) -> Line:
-    """One level, kept. Raises ModelError if what answers is another vLLM now than before: then it is no result."""
+    """One level. Raises ModelError if what answers is another vLLM now than before: then it is no result."""
     with busy(f"{line.runs} runs, {clients} at once"):
         level = measure(server, session, clients, line.runs, lambda: read_metrics(target))
     if level.before.get(STARTED) != level.after.get(STARTED):
         raise ModelError("box/vllm: it was started anew in the middle of it", hint=LOST)
-    done = replace(
+    return replace(
         line,
         at=now(),
         clients=clients,
@@ -101,21 +101,17 @@ def measured(server: Server, session: Session, clients: int, line: Line, target:
         exact=server.exact,
         figures=figures_of(level, line.usd_per_hour),
     )
-    keep(done)
-    return done
 
 
-def measure_vllm(box: Box, wish: Wish) -> list[Line]:
-    """vLLM's own benchmark in its container; kept if every request succeeded. Raises BoxError, ModelError."""
+def measure_vllm(box: Box, wish: Wish) -> Iterator[Line]:
+    """vLLM's own benchmark in its container, if every request succeeded. Raises BoxError, ModelError."""
     open_tunnel(box)
     target = box_target(box)
     facts = read_facts(target, box.model)
     line = line_of(box, wish, facts)
     words = words_of(facts, box.served_name, line.window_tokens, wish.clients, wish.words)
     given = run_benchmark(target, words)
-    done = replace(line, kind=VLLM, at=now(), clients=wish.clients, runs=1, command=shlex.join(words), raw=given)
-    keep(done)
-    return [done]
+    yield replace(line, kind=VLLM, at=now(), clients=wish.clients, runs=1, command=shlex.join(words), raw=given)
 
 
 def line_of(box: Box, wish: Wish, facts: Facts) -> Line:

@@ -12,20 +12,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, web
 
-from playbooks.aider import AIDER_VERSION, run_aider
+from playbooks.aider import AIDER_VERSION, CLIENT, run_aider
+from playbooks.bench_connector import ProvedConnector
+from playbooks.bench_ledger import append
 from playbooks.bench_session import Writer, first_line
-from playbooks.endpoint import LOOPBACK
+from playbooks.endpoint import LOOPBACK, Endpoint, trusted
 from playbooks.gateway_app import refuse
 from playbooks.gateway_checks import HIDDEN_RESPONSE_HEADERS, Refusal, refusal
 from playbooks.progress import say
 from playbooks.streaming import stream
 from playbooks.usage import find_usage, first_number
 from stacks.box import Box
-from stacks.errors import UsageError
+from stacks.errors import BoxError, UsageError
 
 CHAT = "/v1/chat/completions"
 PASSED = frozenset({"authorization", "content-type", "accept", "user-agent"})  # of the client's headers
@@ -38,13 +40,14 @@ WARNING = "it holds your code and all that you type, readable by you alone: dele
 class Recorder:
     """Passes everything on to the gateway and writes down each request of a chat that was answered.
 
-    gateway: its port. port: our own, once it is known. file: where to; each line is whole, whenever we are ended.
+    port: our own, once it is known. file: descriptor of where to; each line is whole, whenever we are ended.
     """
 
-    def __init__(self, gateway: int, file: IO[str]) -> None:
+    def __init__(self, gateway: Endpoint, file: int) -> None:
         self.gateway = gateway
         self.port = 0
         self.written = 0
+        self.full = False
         self._file = file
         self._writer = Writer()
 
@@ -67,13 +70,16 @@ class Recorder:
             return refuse(refused)
         body = await request.read()
         passed = {name: value for name, value in headers.items() if name.lower() in PASSED}
-        url = f"http://{LOOPBACK}:{self.gateway}{request.raw_path}"
-        async with ClientSession(timeout=TIMEOUT, auto_decompress=False) as session:
+        url = f"http://{LOOPBACK}:{self.gateway.port}{request.raw_path}"
+        connector = ProvedConnector(self.gateway)
+        async with ClientSession(connector=connector, timeout=TIMEOUT, auto_decompress=False) as session:
             try:
                 upstream = await session.request(request.method, url, headers=passed, data=body or None)
             except (ClientError, OSError) as error:
-                message = f"daybox/tunnel: port {self.gateway} does not answer ({type(error).__name__}); fab tunnel"
-                return refuse(Refusal(503, "gateway", message))
+                word = f"port {self.gateway.port} does not answer ({type(error).__name__})"
+                return refuse(Refusal(503, "gateway", f"daybox/tunnel: {word}; fab tunnel"))
+            except BoxError as error:  # another program is there
+                return refuse(Refusal(503, "gateway", error.line()))
             async with upstream:
                 response, answered = await pass_back(request, upstream)
         if path == CHAT and upstream.status == 200 and answered is not None:
@@ -81,13 +87,16 @@ class Recorder:
         return response
 
     def write_down(self, asked: Mapping[str, Any], answered: bytes) -> None:
-        """Append one request; but for the one that only tries whether anybody answers."""
-        if asked.get("max_tokens") == 1:
+        """Append one request; but for the one that only tries whether anybody answers, and none after a lost one."""
+        if asked.get("max_tokens") == 1 or self.full:
             return
         text, tokens = whole_answer(answered)
-        self._file.write(self._writer.line(asked["messages"], text, tokens))
-        self._file.flush()
-        self.written += 1
+        try:
+            append(self._file, self._writer.line(asked["messages"], text, tokens).encode())
+            self.written += 1
+        except OSError as error:
+            self.full = True
+            say(f"NOT RECORDING any more: {error.strerror}; aider goes on")
 
 
 async def pass_back(request: web.Request, upstream: ClientResponse) -> tuple[web.StreamResponse, bytes | None]:
@@ -101,8 +110,8 @@ async def pass_back(request: web.Request, upstream: ClientResponse) -> tuple[web
 
 def whole_answer(data: bytes) -> tuple[str, int | None]:
     """Text and tokens of an answer, streamed or not. tokens: None if it does not tell."""
-    lines = data.decode().splitlines()
-    events = [json.loads(line[6:]) for line in lines if line.startswith("data: {")] or [json.loads(data)]
+    lines = data.split(b"\n")  # and at nothing else: a text may hold U+2028, where splitlines() cuts
+    events = [json.loads(line[6:]) for line in lines if line.startswith(b"data: {")] or [json.loads(data)]
     parts = [part for event in events for choice in event.get("choices", ()) for part in parts_of(choice)]
     tokens = max((first_number(find_usage(event), ("completion_tokens",)) for event in events), default=0)
     return "".join(parts), tokens or None
@@ -115,33 +124,44 @@ def parts_of(choice: Mapping[str, Any]) -> Iterator[str]:
 
 
 @contextmanager
-def recording(gateway: int, file: Path) -> Iterator[int]:
+def recording(gateway: Endpoint, file: Path) -> Iterator[int]:
     """A recorder in front of the gateway, in a thread of its own: its port. Raises UsageError if the file is there."""
-    with new_file(file) as out:
-        out.write(first_line(f"aider {AIDER_VERSION}", f"{datetime.now(UTC):%Y-%m-%d}"))
-        out.flush()
-        recorder, loop = Recorder(gateway, out), asyncio.new_event_loop()
-        thread = threading.Thread(target=loop.run_forever, daemon=True)
-        thread.start()
-        runner = asyncio.run_coroutine_threadsafe(recorder.listen(), loop).result()
-        try:
-            yield recorder.port
-        finally:
-            asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result()
-            loop.call_soon_threadsafe(loop.stop)
-            thread.join()
-            loop.close()
-            tell(file, recorder.written)
-
-
-def new_file(file: Path) -> IO[str]:
-    """The file, 0600 and new. Raises UsageError."""
+    descriptor = new_file(file)
+    recorder, loop = Recorder(gateway, descriptor), asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    runner = asyncio.run_coroutine_threadsafe(recorder.listen(), loop).result()
     try:
-        return open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w")
+        yield recorder.port
+    finally:
+        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+        os.close(descriptor)
+        tell(file, recorder.written)
+
+
+def new_file(file: Path) -> int:
+    """Descriptor of the file, 0600 and new, its first line written. Raises UsageError."""
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise UsageError(f"--record: {file} is there already", hint="name a new file, or delete it") from None
     except OSError as error:
-        raise UsageError(f"--record: {file}: {error.strerror}", hint="name a file that can be written") from None
+        raise unwritten(file, error) from None
+    try:
+        append(descriptor, first_line(f"aider {AIDER_VERSION}", f"{datetime.now(UTC):%Y-%m-%d}").encode())
+    except OSError as error:
+        os.close(descriptor)
+        file.unlink()
+        raise unwritten(file, error) from None
+    return descriptor
+
+
+def unwritten(file: Path, error: OSError) -> UsageError:
+    """What it means that nothing can be written there."""
+    return UsageError(f"--record: {file}: {error.strerror}", hint="name a file that can be written")
 
 
 def tell(file: Path, written: int) -> None:
@@ -155,6 +175,6 @@ def tell(file: Path, written: int) -> None:
 
 def record(box: Box, file: Path, words: Sequence[str]) -> int:
     """Run aider with a recorder before the gateway; aider's exit status."""
-    with recording(box.port, file) as port:
+    with recording(trusted(box, CLIENT), file) as port:
         say(f"RECORDING into {file}: {WARNING}")
         return run_aider(box, words, port=port)

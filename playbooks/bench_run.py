@@ -16,9 +16,10 @@ from typing import Any
 
 import aiohttp
 
+from playbooks.bench_connector import ProvedConnector
 from playbooks.bench_figures import Answer, Level, figures_of
 from playbooks.bench_session import Ask, Session, before_turn, read_session
-from playbooks.endpoint import LOOPBACK, refused
+from playbooks.endpoint import LOOPBACK, Endpoint, refused
 from playbooks.metrics import Metrics
 from stacks.errors import BoxError, DayboxError, ModelError
 
@@ -29,19 +30,18 @@ TOO_LONG = "maximum context length"  # vLLM's words; Source: 0.32 and 0.33, entr
 TEXT_FIELDS = ("content", "reasoning", "reasoning_content", "tool_calls")
 MANY = 1_000_000  # more turns than any session has
 ROOM = 2  # exact: the recorded answer may have more tokens in another model's alphabet
-LOST = "nothing was kept; `fab doctor` says whether vLLM died"
+LOST = "what broke off was not kept; `fab doctor` says whether vLLM died"
 
 
 @dataclass(frozen=True)
 class Server:
-    """Who is asked: an endpoint on this laptop, one model of it, the key to show.
+    """Who is asked: an endpoint on this laptop, one model of it.
 
     exact: have the model write the recorded answers (structured outputs), so that the text is the same for all.
     """
 
-    port: int
+    endpoint: Endpoint
     model: str
-    key: str = ""
     exact: bool = False
 
     def bound(self, ask: Ask) -> int:
@@ -98,10 +98,11 @@ def measure(server: Server, session: Session, clients: int, runs: int, metrics: 
 
 
 async def together(server: Server, session: Session, clients: int) -> list[Answer]:
-    """The answers of clients that begin at once; the first failure ends all of them."""
+    """The answers of clients that begin at once; the first failure ends all of them. Raises BoxError, ModelError."""
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=SILENCE_SECONDS)
-    connector = aiohttp.TCPConnector(limit=clients)
+    connector = ProvedConnector(server.endpoint, limit=clients)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout, read_bufsize=LONGEST_LINE) as http:
+        await connector.open_all()
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(one_client(http, server, session)) for _ in range(clients)]
@@ -124,7 +125,8 @@ async def one_client(http: aiohttp.ClientSession, server: Server, session: Sessi
 
 async def answer_to(http: aiohttp.ClientSession, server: Server, ask: Ask, salt: str) -> Answer:
     """One answer, timed. Raises TooLongError, BoxError, ModelError."""
-    url, headers = f"http://{LOOPBACK}:{server.port}{PATH}", {"Authorization": f"Bearer {server.key}"}
+    endpoint = server.endpoint
+    url, headers = f"http://{LOOPBACK}:{endpoint.port}{PATH}", {"Authorization": f"Bearer {endpoint.key}"}
     sent = time.monotonic()
     try:
         async with http.post(url, json=server.body(ask, salt), headers=headers) as reply:
@@ -189,7 +191,7 @@ def main() -> None:
     parser.add_argument("--chat", action="store_true", help="leave out what is asked beside the chat")
     parser.add_argument("--exact", action="store_true", help="have the model write the recorded answers")
     given = parser.parse_args()
-    server, session = Server(given.port, given.model, exact=given.exact), read_session(given.session)
+    server, session = Server(Endpoint(given.port), given.model, exact=given.exact), read_session(given.session)
     session = before_turn(session, given.turns + 1)
     if given.chat:
         session = replace(session, asks=tuple(ask for ask in session.asks if not ask.beside))

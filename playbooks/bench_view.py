@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from playbooks.bench_advice import PRETENDED, Advice, Choice, differing
 from playbooks.bench_figures import Figures, Spread
-from playbooks.bench_ledger import REPLAY, VLLM, Line
+from playbooks.bench_ledger import REPLAY, SHOWN, VLLM, Line
 from playbooks.command import print_line
 from playbooks.cost_view import bar
 from playbooks.table import Column, show_table
@@ -140,15 +140,15 @@ def kept_cells(line: Line) -> tuple[str, ...]:
 def other_cells(line: Line) -> tuple[str, ...]:
     """One result of vLLM's own benchmark, in the order of OTHERS; its times are milliseconds."""
     raw = line.raw or {}
-    times = [f"{raw[name]:.0f} ms" if name in raw else NONE for name in ("median_ttft_ms", "median_tpot_ms")]
+    speed, *times = [raw.get(name) for name in SHOWN]
     return (
         line.at[:DAY],
         line.model,
         line.plan,
         line.vllm,
         str(line.clients),
-        rate(raw.get("output_throughput")),
-        *times,
+        rate(speed),
+        *(NONE if time is None else f"{time:.0f} ms" for time in times),
     )
 
 

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from playbooks.bench import check_goes_with, only_one
+from playbooks.bench import check_goes_with, only_one, show_and_keep, whole
 from playbooks.bench_advice import advise
-from playbooks.bench_ledger import VLLM, keep
+from playbooks.bench_ledger import VLLM, Line, keep, kept, ledger_file
 from playbooks.bench_measure import Wish, after_warm_up, plan_words
 from playbooks.bench_session import EDITS, before_turn, read_session
 from playbooks.bench_view import rounded, show_advice, show_kept, show_results, source
 from playbooks.boxes import ROOT
-from stacks.errors import UsageError
+from stacks.errors import BoxError, ConfigError, UsageError
 from tests.playbooks.bench_lines import FIGURES, LINE, faster
 from tests.playbooks.pretend_box import BOX
 
@@ -37,6 +37,13 @@ def shown(show: Callable[..., None], *words: object, width: int = 200, **named: 
     return file.getvalue()
 
 
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A state of this test's own."""
+    monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
+    return tmp_path
+
+
 def fab(state: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """fab as it is typed."""
     argv = [str(Path(sys.executable).with_name("fab")), "bench", *words]
@@ -47,28 +54,65 @@ def fab(state: Path, *words: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("asked", [["--vllm", "--compare"], ["--record", "--recommend"]])
 def test_one_thing_at_a_time(asked: list[str]) -> None:
     with pytest.raises(UsageError, match="are two things"):
-        only_one(asked, json=False)
+        only_one(asked)
 
 
-@pytest.mark.parametrize("asked", ["--plot", "--record"])
-def test_what_has_no_json_says_so(asked: str) -> None:
-    with pytest.raises(UsageError, match="has no JSON"):
-        only_one([asked], json=True)
+REPLAY_ONLY = ("--runs", "--session", "--exact")
+KEPT = ("--compare", "--recommend", "--plot")
 
 
 @pytest.mark.parametrize(
-    ("words", "session", "vllm", "exact"),
-    [(["--num-prompts", "3"], "", False, False), ([], "mine.jsonl", True, False), ([], "", True, True)],
+    ("mode", "flag"),
+    [
+        *[("", flag) for flag in ("--model", "--plan")],
+        *[("--vllm", flag) for flag in (*REPLAY_ONLY, "--model")],
+        *[("--record", flag) for flag in (*REPLAY_ONLY, "--concurrency", "--json", "--plan")],
+        *[(mode, flag) for mode in KEPT for flag in (*REPLAY_ONLY, "--concurrency", "--stack")],
+        ("--plot", "--json"),
+    ],
 )
-def test_what_would_be_passed_over_is_refused(words: list[str], session: str, vllm: bool, exact: bool) -> None:
-    with pytest.raises(UsageError) as caught:
-        check_goes_with(words, session, vllm=vllm, exact=exact)
-    assert "--vllm" in caught.value.line()
+def test_what_would_be_passed_over_is_refused(mode: str, flag: str) -> None:
+    with pytest.raises(UsageError, match=f"{mode or 'a replay'} has no use for {flag}"):
+        check_goes_with(mode, [flag], [])
 
 
-@pytest.mark.parametrize(("words", "session", "vllm"), [([], "mine.jsonl", False), (["--num-prompts", "3"], "", True)])
-def test_what_goes_together_is_taken(words: list[str], session: str, vllm: bool) -> None:
-    check_goes_with(words, session, vllm=vllm, exact=not vllm)
+@pytest.mark.parametrize("mode", ["", *KEPT])
+def test_words_that_nobody_reads_are_refused(mode: str) -> None:
+    with pytest.raises(UsageError, match="no use for words after --"):
+        check_goes_with(mode, [], ["--num-prompts", "3"])
+
+
+@pytest.mark.parametrize("word", ["--max-concurrency", "--max-concurrency=8", "--max_concurrency", "--max-conc"])
+def test_vllms_own_benchmark_has_as_many_clients_as_its_result_says(word: str) -> None:
+    with pytest.raises(UsageError, match="how many ask at once") as caught:
+        check_goes_with("--vllm", [], [word, "8"])
+    assert caught.value.hint == "say --concurrency instead"
+
+
+@pytest.mark.parametrize(
+    ("mode", "flags", "words"),
+    [
+        ("", ["--stack", *REPLAY_ONLY, "--concurrency", "--json"], []),
+        ("--vllm", ["--stack", "--concurrency", "--json"], ["--num-prompts", "3"]),
+        ("--record", ["--stack"], ["app.py"]),
+        ("--compare", ["--model", "--plan", "--json"], []),
+    ],
+)
+def test_what_goes_together_is_taken(mode: str, flags: list[str], words: list[str]) -> None:
+    check_goes_with(mode, flags, words)
+
+
+@pytest.mark.parametrize(
+    ("word", "fact"),
+    [("--runs=x", "--runs: 'x' is not a number"), ("--concurrency=4,", "--concurrency: '4,' is not a number")],
+)
+def test_what_is_no_number_is_one_line(tmp_path: Path, word: str, fact: str) -> None:
+    done = fab(tmp_path, word)
+    assert (done.returncode, done.stderr.startswith(fact)) == (UsageError.exit_code, True), done.stderr
+
+
+def test_what_is_not_said_is_the_usual() -> None:
+    assert (whole("runs", "", 3), whole("runs", "5", 3)) == (3, 5)
 
 
 @pytest.mark.parametrize(("runs", "clients"), [(0, 1), (101, 1), (3, 0), (3, 65)])
@@ -158,3 +202,37 @@ def test_to_recommend_from_nothing_is_an_error(tmp_path: Path) -> None:
 def test_vllms_own_results_have_a_table_of_their_own() -> None:
     last = shown(show_kept, [LINE, OWN], [], plot=False).splitlines()[-1]
     assert last.split()[-5:] == ["31.2/s", "88", "ms", "10", "ms"]
+
+
+def test_a_damaged_ledger_is_said_before_nothing_can_be_recommended(state: Path) -> None:
+    keep(replace(LINE, clients=4))
+    with ledger_file().open("a") as file:
+        file.write('{"half\n')
+    done = fab(state, "--recommend")
+    assert done.returncode == UsageError.exit_code
+    said = done.stderr.replace("\n", " ")
+    assert said.index("line 2 is no result") < said.index("nothing is kept that")
+
+
+def broken_after(line: Line) -> Iterator[Line]:
+    """One result, and then the box is gone."""
+    yield line
+    raise BoxError("box/vllm: gone", hint="wait")
+
+
+def test_what_was_measured_is_kept_and_shown_though_the_next_one_broke_off(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(BoxError, match="gone"):
+        show_and_keep(broken_after(LINE), json=True)
+    assert [row["plan"] for row in json.loads(capsys.readouterr().out)] == [LINE.plan]
+    assert kept([]) == [LINE]
+
+
+def test_what_was_measured_is_shown_though_it_cannot_be_kept(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (state / "ledger").write_text("in the way")
+    with pytest.raises(ConfigError, match=r"bench\.jsonl: ") as caught:
+        show_and_keep([LINE], json=True)
+    said = capsys.readouterr()
+    assert [row["plan"] for row in json.loads(said.out)] == [LINE.plan]
+    assert "kept in" not in said.err and "not kept" in caught.value.hint

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from playbooks.bench_ledger import VLLM, chosen, keep, kept, ledger_file
+from playbooks.bench_ledger import VLLM, Line, chosen, keep, kept, ledger_file
 from stacks import ledger
+from stacks.errors import ConfigError
 from tests.playbooks.bench_lines import LINE
+from tests.playbooks.full_disk import room_for
 
 
 @pytest.fixture(autouse=True)
@@ -75,6 +77,52 @@ def test_what_is_no_result_is_said_and_left_out(text: str) -> None:
     faults = list[str]()
     assert kept(faults) == [LINE]
     assert len(faults) == 1
+
+
+def test_a_result_for_which_the_disk_has_no_room_is_said_and_leaves_no_part() -> None:
+    keep(LINE)
+    before = ledger_file().read_bytes()
+    with room_for(len(before) + 100), pytest.raises(ConfigError) as caught:
+        keep(LINE)
+    assert caught.value.line().startswith(f"{ledger_file()}: File too large; the last result was not kept")
+    assert ledger_file().read_bytes() == before
+    keep(LINE)
+    assert lines() == [LINE, LINE]
+
+
+def test_a_ledger_that_cannot_be_read_is_an_error_that_names_it() -> None:
+    ledger_file().mkdir(parents=True)
+    with pytest.raises(ConfigError, match="Is a directory") as caught:
+        kept([])
+    assert str(ledger_file()) in caught.value.fact
+
+
+OWN = replace(LINE, kind=VLLM, figures=None, raw={"output_throughput": 31, "median_ttft_ms": None})
+
+
+@pytest.mark.parametrize(
+    ("line", "path", "value"),
+    [
+        (LINE, ("usd_per_hour",), "1.5"),
+        (LINE, ("model",), None),
+        (LINE, ("runs",), 1.5),
+        (LINE, ("figures",), 7),
+        (LINE, ("figures", "tokens_per_s"), None),
+        (LINE, ("figures", "edits", "p50"), "fast"),
+        (OWN, ("raw",), [1]),
+        (OWN, ("raw", "median_ttft_ms"), "fast"),
+    ],
+)
+def test_a_figure_that_is_none_is_no_result(line: Line, path: tuple[str, ...], value: object) -> None:
+    keep(line)
+    assert lines() == [line]
+    row = place = json.loads(ledger_file().read_text())
+    for name in path[:-1]:
+        place = place[name]
+    place[path[-1]] = value
+    ledger_file().write_text(json.dumps(row) + "\n")
+    faults = list[str]()
+    assert (kept(faults), len(faults)) == ([], 1)
 
 
 def test_what_a_later_daybox_adds_does_no_harm() -> None:

@@ -1,8 +1,10 @@
 """Replaying a session against a small server that speaks as vLLM does: what is asked, timed, cut, and given up."""
 
+import http.client
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,10 +17,17 @@ from playbooks.bench_figures import figures_of
 from playbooks.bench_run import Server, measure, warm_up
 from playbooks.bench_session import Ask, Session
 from playbooks.boxes import ROOT
+from playbooks.endpoint import Endpoint
 from playbooks.metrics import Metrics
+from playbooks.tunnel_files import tunnel_dir
+from playbooks.witness import witness_of
+from stacks.box import Box
 from stacks.errors import BoxError, DayboxError, ModelError
 from tests.loopback import answering
+from tests.playbooks.fake_box import CLIENT_KEY, SERVED, gateway_world
+from tests.playbooks.pretend_box import BOX
 from tests.playbooks.small_vllm import WORD_SECONDS, Vllm
+from tests.playbooks.stranger import says, stranger
 
 CHAT = {"role": "system", "content": "You edit code."}
 ASKS = tuple(
@@ -33,7 +42,7 @@ def vllm(**known: Any) -> Iterator[tuple[Server, list[dict[str, Any]]]]:
     """A server, and what it was asked."""
     seen = list[dict[str, Any]]()
     with answering(Vllm, **{"seen": seen, "refuses": {}} | known) as url:
-        yield Server(int(url.rpartition(":")[2]), "coder", "the-key"), seen
+        yield Server(Endpoint(int(url.rpartition(":")[2]), "the-key"), "coder"), seen
 
 
 def no_metrics() -> Metrics:
@@ -134,8 +143,43 @@ def test_an_engine_that_dies_while_it_writes_is_an_error() -> None:
 def test_nobody_there_is_an_error() -> None:
     with vllm() as (server, _):
         pass
-    with pytest.raises(DayboxError, match="broke off"):
+    with pytest.raises(DayboxError, match="does not answer"):
         measure(server, SESSION, 1, 1, no_metrics)
+
+
+def test_another_program_in_the_gateways_place_gets_neither_key_nor_prompt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes the port after the warm-up, as any program can that waited for it."""
+    monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
+
+    def a_box(port: int) -> Box:
+        return replace(BOX, stack="s", port=port)
+
+    with gateway_world(tunnel_dir("s"), witness=lambda port: witness_of(a_box(port))) as world:
+        server = Server(Endpoint(world.port, CLIENT_KEY, witness_of(a_box(world.port))), SERVED)
+        session, _ = warm_up(server, SESSION)
+        assert len(world.box.asked) == len(session.asks)
+    with stranger(world.port, lambda _: says({})) as other, pytest.raises(BoxError, match="another program answers"):
+        measure(server, session, 2, 1, no_metrics)
+    assert other.sent
+    assert b"uthorization" not in other.all_sent and b"POST" not in other.all_sent
+
+
+def test_each_connection_is_proved_and_no_proof_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new one in the middle, too: this server closes each after its answer."""
+    connect, proved = Endpoint.proved, list[Endpoint]()
+
+    def slowly(self: Endpoint) -> http.client.HTTPConnection:
+        proved.append(self)
+        time.sleep(1.0 if len(proved) == 1 else 0.0)
+        return connect(self)
+
+    monkeypatch.setattr(Endpoint, "proved", slowly)
+    with vllm() as (server, _):
+        level = measure(server, SESSION, 1, 1, no_metrics)
+    assert len(proved) == len(SESSION.asks)
+    assert (level.answers[0].first_s or 9.0) < 0.9
 
 
 def test_scripts_may_replay_it_straight_to_a_vllm(tmp_path: Path) -> None:
@@ -149,7 +193,7 @@ def test_scripts_may_replay_it_straight_to_a_vllm(tmp_path: Path) -> None:
             sys.executable,
             "-m",
             "playbooks.bench_run",
-            str(server.port),
+            str(server.endpoint.port),
             "coder",
             str(file),
             "--exact",

@@ -2,11 +2,12 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from scripts.bench_defaults import SESSION, Measured, one_at_a_time, table, verdicts
+from scripts.bench_defaults import SESSION, Measured, check_whole, one_at_a_time, table, verdicts
 from scripts.bench_engines import Engine, Variant, variants
 from stacks.catalog import DEVICES
 from stacks.models import NGRAM
@@ -33,9 +34,25 @@ def test_each_variant_is_shown_beside_vllms_defaults() -> None:
 
 
 def test_a_setting_is_worth_what_is_lost_without_it() -> None:
-    assert verdicts([PLAIN, DAYBOX, LESS]) == [
-        "with drafts: start the same, turn 1 the same, later the same, edits 2.00 times as fast"
-    ]
+    assert verdicts([PLAIN, DAYBOX, LESS]) == ["with drafts: turn 1 the same, later the same, edits 2.00 times as fast"]
+
+
+def test_a_start_is_shown_and_judged_by_nobody() -> None:
+    """Each variant starts once, in a fixed order: the first one reads its files from the disk."""
+    slow = Measured(Variant("daybox", ()), [25.0], [4.0], [2.0], [20.0])
+    assert table([PLAIN, slow])[2].split()[1:5] == ["25.0", "s", "4.00", "s"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"finish": "length"}, {"first_s": None, "tokens": 0}, {"tokens_per_s": None, "tokens": 1}],
+    ids=["cut off", "empty", "one token"],
+)
+def test_an_answer_that_is_not_the_recorded_one_stops_it_and_names_the_variant(changed: dict[str, Any]) -> None:
+    whole = {"turn": 2, "edits": True, "first_s": 0.5, "tokens_per_s": 20.0, "tokens": 90, "finish": "stop"}
+    check_whole(PLAIN.variant, [whole])
+    with pytest.raises(SystemExit, match=r"vLLM's defaults: turn 2: .* not the whole recorded answer"):
+        check_whole(PLAIN.variant, [whole, whole | changed])
 
 
 def test_maiders_flags_are_its_default_profiles() -> None:
