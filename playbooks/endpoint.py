@@ -5,7 +5,6 @@ shown a key or asked anything.
 """
 
 import http.client
-import json
 import shlex
 import time
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from typing import Any
 
 from playbooks.gateway_checks import STATUS_PATH
 from playbooks.keys import client_key
+from playbooks.one_request import NO_ANSWER, asked
 from playbooks.witness import Claim, Witness, new_nonce, witness_of
 from playbooks.words import clean
 from stacks.box import Box
@@ -65,6 +65,16 @@ class Endpoint:
         Raises OSError if nobody answers, BoxError if who answers is not the gateway that was meant: that one sees
         neither key nor body.
         """
+        connection = self.proved()
+        try:
+            return asked(connection, path, body, self.key, seconds=seconds)
+        except NO_ANSWER as error:
+            raise OSError(f"no answer in JSON ({type(error).__name__})") from error
+        finally:
+            connection.close()
+
+    def proved(self) -> http.client.HTTPConnection:
+        """A connection at whose other end is the gateway that was meant. Raises OSError, BoxError as `ask` does."""
         connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=QUICK_SECONDS)
         try:
             connection.connect()
@@ -73,12 +83,10 @@ class Endpoint:
                 prove(connection, self.witness)
             if connection.sock is None:
                 raise OSError("it hung up")
-            connection.sock.settimeout(seconds)
-            return asked(connection, path, body, self.key)
-        except (http.client.HTTPException, ValueError) as error:
-            raise OSError(f"no answer in JSON ({type(error).__name__})") from error
-        finally:
+        except BaseException:
             connection.close()
+            raise
+        return connection
 
     def status(self) -> GatewayStatus | None:
         """What the gateway says of its tunnel; None if no gateway answers at this port, or not the one meant."""
@@ -120,7 +128,7 @@ class Endpoint:
         try:
             code, answer = self.ask(path, body, seconds=seconds)
         except OSError as error:
-            raise BoxError(f"daybox/tunnel: port {self.port} does not answer: {error}", hint=NO_TUNNEL_HINT) from None
+            raise silent(self.port, error) from None
         if code == 200:
             return dict(answer)
         raise refused(path, code, answer)
@@ -129,15 +137,6 @@ class Endpoint:
 def trusted(box: Box, client: str) -> Endpoint:
     """The gateway of this very box for one client, as "aider"; whatever it is asked, it proves itself first."""
     return Endpoint(box.port, client_key(box.stack, client), witness_of(box))
-
-
-def asked(connection: http.client.HTTPConnection, path: str, body: object = None, key: str = "") -> tuple[int, Any]:
-    """HTTP status and JSON of one request over this connection."""
-    headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
-    text = None if body is None else json.dumps(body)
-    connection.request("POST" if text else "GET", path, text, headers)
-    reply = connection.getresponse()
-    return reply.status, json.loads(reply.read() or b"null")
 
 
 def status_in(answer: object) -> GatewayStatus | None:
@@ -152,8 +151,8 @@ def prove(connection: http.client.HTTPConnection, witness: Witness) -> None:
     """Have who is at the other end prove whose gateway it is. Raises BoxError if it cannot, OSError if it is silent."""
     nonce = new_nonce()
     try:
-        code, answer = asked(connection, f"{STATUS_PATH}?nonce={nonce}")
-    except (http.client.HTTPException, ValueError):
+        code, answer = asked(connection, f"{STATUS_PATH}?nonce={nonce}", seconds=QUICK_SECONDS)
+    except NO_ANSWER:
         code, answer = 0, None  # whatever that is, it is no gateway
     if code != 200 or not isinstance(answer, dict) or not witness.accepts(nonce, answer.get("proof")):
         raise not_proved(witness.claim, answer)
@@ -175,6 +174,11 @@ def not_proved(claim: Claim, answer: object) -> BoxError:
             another = "or set daybox:port to another and `pulumi up`"
             return BoxError(fact, hint=f"if it is: fab tunnel.close --stack {shlex.quote(theirs)}, {another}")
     return BoxError(fact, hint=f"open it anew: fab tunnel.close --stack {claim.stack}, then fab tunnel")
+
+
+def silent(port: int, error: OSError) -> BoxError:
+    """What it means that nobody answers there."""
+    return BoxError(f"daybox/tunnel: port {port} does not answer: {error}", hint=NO_TUNNEL_HINT)
 
 
 def refused(path: str, code: int, answer: Any) -> BoxError | ModelError:

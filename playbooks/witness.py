@@ -50,7 +50,9 @@ class Witness:
 
     def accepts(self, nonce: str, shown: object) -> bool:
         """Whether `shown` proves it."""
-        return isinstance(shown, str) and hmac.compare_digest(self.proof(nonce).encode(), shown.encode())
+        return isinstance(shown, str) and hmac.compare_digest(
+            self.proof(nonce).encode(), shown.encode(errors="surrogatepass")
+        )
 
 
 def new_nonce() -> str:

@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -30,8 +31,11 @@ def says(body: object, *, close: bool = False) -> bytes:
 
 
 @contextmanager
-def stranger(port: int, answer: Callable[[bytes], bytes]) -> Iterator[Stranger]:
-    """It listens as long as the `with` block runs. answer: to one request, as it came; nothing: it stays silent."""
+def stranger(port: int, answer: Callable[[bytes], bytes], *, endless: bytes = b"") -> Iterator[Stranger]:
+    """It listens as long as the `with` block runs. answer: to one request, as it came; nothing: it stays silent.
+
+    endless: what it goes on to send after that, until nobody listens.
+    """
     listener = socket.create_server(("127.0.0.1", port))
     one = Stranger(port, answer)
 
@@ -49,6 +53,9 @@ def stranger(port: int, answer: Callable[[bytes], bytes]) -> Iterator[Stranger]:
                 kept += piece
                 reply = one.answer(piece)
                 connection.sendall(reply)
+                while endless:
+                    connection.sendall(endless)
+                    time.sleep(0.01)
                 if b"Connection: close" in reply:
                     return
 

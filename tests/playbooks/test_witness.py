@@ -2,6 +2,7 @@
 
 import ast
 import re
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
@@ -98,6 +99,8 @@ PROGRAMS: dict[str, Callable[[bytes], bytes]] = {
     "who claims the name": lambda _: says(claims(a_box(1))),
     "who makes up a proof": lambda _: says(claims(a_box(1), proof="0" * 64)),
     "who proves with a number": lambda _: says(claims(a_box(1), proof=1)),
+    "who proves with what is no text": lambda _: says(claims(a_box(1), proof="\ud800")),
+    "a deep hole": lambda _: b"HTTP/1.1 200 OK\r\nContent-Length: 90000\r\n\r\n" + b"[" * 90000,
     "who answers with the question": lambda request: says(claims(a_box(1), proof=asked_about(request))),
 }
 
@@ -118,6 +121,18 @@ def test_a_program_that_only_listens_gets_nothing_and_is_given_up(monkeypatch: p
     monkeypatch.setattr(endpoint, "QUICK_SECONDS", 0.2)
     with stranger(free_port(), lambda _: b"") as other, pytest.raises(BoxError, match="does not answer: timed out"):
         trusted(a_box(other.port), "aider").served()
+    assert not [secret for secret in secrets_of("s") if secret in other.all_sent]
+
+
+@pytest.mark.parametrize(
+    "head", ["HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n", "HTTP/1.1 200 OK\r\nX-A: "]
+)
+def test_a_program_that_talks_for_ever_is_given_up_too(monkeypatch: pytest.MonkeyPatch, head: str) -> None:
+    monkeypatch.setattr(endpoint, "QUICK_SECONDS", 0.2)
+    began = time.monotonic()
+    with stranger(free_port(), lambda _: head.encode(), endless=b"a") as other, pytest.raises(BoxError):
+        trusted(a_box(other.port), "aider").served()
+    assert time.monotonic() - began < 5
     assert not [secret for secret in secrets_of("s") if secret in other.all_sent]
 
 
