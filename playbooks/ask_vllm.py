@@ -7,7 +7,7 @@ from typing import Any
 
 from playbooks.report import last_line
 from stacks.errors import ModelError
-from stacks.ssh import CONNECT_SECONDS, Target, run
+from stacks.ssh import Target, run
 
 VLLM = "http://127.0.0.1:8000"
 KEY_FILE = "/etc/daybox/vllm-key"
@@ -26,6 +26,7 @@ print(status, flush=True)
 sys.stdout.buffer.write(text)
 """
 TIMED_OUT = 124  # timeout(1)'s
+SSH_SECONDS = 4  # beside the answer's: a box that is up is reached within one
 HINT = "`fab doctor` says why"
 
 
@@ -35,7 +36,7 @@ def ask(target: Target, path: str, body: Mapping[str, Any], *, seconds: float) -
     Raises BoxError if the box is not reached, ModelError if vLLM does not answer, or with anything but an object.
     """
     words = ["timeout", f"{seconds:.1f}", "python3", "-c", PROGRAM, VLLM + path, KEY_FILE, f"{seconds:.1f}"]
-    done = run(target, shlex.join(words), stdin=json.dumps(body), timeout=seconds + CONNECT_SECONDS)
+    done = run(target, shlex.join(words), stdin=json.dumps(body), timeout=seconds + SSH_SECONDS)
     status, _, text = done.stdout.partition("\n")
     if done.returncode == TIMED_OUT:
         raise ModelError(f"vLLM did not answer {path} within {seconds:.0f} s", hint=HINT)

@@ -21,9 +21,10 @@ RULES = {
     f"{PATH}\n```\n<the whole file>\n```",
 }
 # For models that cannot keep to a form by themselves: only the number is theirs, so it proves the plumbing, not skill.
+# It has three or four digits: the old one again would be no edit.
 GIVEN_FORM = (
     rf"<<<<<<< SEARCH\ndef f{CHANGED}\(\):\n    return {OLD}\n=======\n"
-    rf"def f{CHANGED}\(\):\n    return [1-9][0-9]{{1,3}}\n>>>>>>> REPLACE\n"
+    rf"def f{CHANGED}\(\):\n    return [1-9][0-9]{{2,3}}\n>>>>>>> REPLACE\n"
 )
 
 

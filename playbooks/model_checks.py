@@ -1,7 +1,6 @@
 """What is asked of a model that works: that it answers, remembers, calls tools and edits; each check says its facts."""
 
 import json
-import secrets
 import time
 from collections.abc import Callable, Mapping
 from itertools import pairwise
@@ -9,16 +8,18 @@ from typing import Any
 
 from playbooks import edit
 from playbooks.ask_vllm import chat, text_of, token_ids
-from playbooks.metrics import Metrics, read_metrics
-from playbooks.served import FailedError, Served, SkippedError
+from playbooks.prefix_check import hits_its_prefix_cache
+from playbooks.served import FailedError, Served, SkippedError, user
 from playbooks.shared_prompt import Shared, common_length, repeated_text, requests_like
 
 SHORT_SECONDS = 20.0
-QUERIES, HITS = "vllm:prefix_cache_queries_total", "vllm:prefix_cache_hits_total"
-LEAST_HITS, LEAST_SHARED = 0.5, 0.95
-PREFIX_TOKENS = 6000  # several blocks even of a hybrid model, which has up to 2,096 tokens in one
-LINE_TOKENS = 14
-COUNTED_SECONDS = 3.0  # vLLM counts a moment after it has answered
+LEAST_SHARED = 0.95
+# Of few values: a small model never comes to the end of a text of its own. Each with its type: else qwen3_coder's
+# parser makes a text of a number. Source: vLLM, qwen3coder_tool_parser.py, `_convert_param_value`.
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "path": {"type": "string", "enum": ["a.py", "b.py"]},
+    "line": {"type": "integer", "enum": [1, 7, 70]},
+}
 TOOL = {
     "type": "function",
     "function": {
@@ -27,9 +28,8 @@ TOOL = {
         "strict": True,  # else vLLM holds a call to no schema
         "parameters": {
             "type": "object",
-            # Of few values: a small model never comes to the end of a text of its own.
-            "properties": {"path": {"enum": ["a.py", "b.py"]}, "line": {"enum": [1, 7, 70]}},
-            "required": ["path", "line"],
+            "properties": ARGUMENTS,
+            "required": [*ARGUMENTS],
             "additionalProperties": False,
         },
     },
@@ -47,49 +47,6 @@ def answers(served: Served, seconds: float) -> str:
         **served.quiet,
     )
     return "" if message.get("content") else "it answered, with no text in so few tokens"
-
-
-def hits_its_prefix_cache(served: Served, seconds: float) -> str:
-    """On its second turn a chat computes little of what it has said before."""
-    tokens = min(PREFIX_TOKENS, served.window // 4)
-    asked = [user(long_text(tokens))]
-    said, _, _ = turn(served, asked, seconds / 3)
-    asked += [{"role": "assistant", "content": said}, user("Say yes again.")]
-    _, hits, queries = turn(served, asked, seconds / 3)
-    if hits >= LEAST_HITS * queries:
-        return f"{hits:.0f} of {queries:.0f} tokens of the second turn were known"
-    _, later, all_later = turn(served, asked, seconds / 3)
-    blocks = "; a hybrid model: its blocks are long, and it may need a third turn" if served.hybrid else ""
-    raise FailedError(
-        f"{hits:.0f} of {queries:.0f} tokens of the second turn were known, "
-        f"{later:.0f} of {all_later:.0f} when it was asked once more{blocks}"
-    )
-
-
-def turn(served: Served, messages: list[dict[str, str]], seconds: float) -> tuple[str, float, float]:
-    """What one turn of a chat says; how many tokens of its prompt were known to vLLM, and how many were looked up."""
-    before = read_metrics(served.target)
-    message, _ = chat(served.target, served.name, messages, seconds=seconds, max_tokens=4, **served.quiet)
-    deadline = time.monotonic() + COUNTED_SECONDS
-    while not (queries := grown(QUERIES, before, now := read_metrics(served.target))):
-        if time.monotonic() > deadline:
-            raise FailedError(f"vLLM looked nothing up ({QUERIES} did not grow): its prefix cache is off")
-    return str(message.get("content") or "yes"), grown(HITS, before, now), queries
-
-
-def grown(series: str, before: Metrics, now: Metrics) -> float:
-    """By how much it grew. Raises FailedError if nobody knows."""
-    by = now.grown(series, before)
-    if by is None:
-        gone = "another vLLM counted before" if now.get(series) is not None else "vLLM does not have it"
-        raise FailedError(f"unknown: {series}: {gone}")
-    return by
-
-
-def long_text(tokens: int) -> str:
-    """A text of about so many tokens that nobody has ever asked about."""
-    lines = (f"Line {number} of the list: keep all of it in mind.\n" for number in range(tokens // LINE_TOKENS))
-    return f"List {secrets.token_hex(8)}.\n{''.join(lines)}Say yes."
 
 
 def shares_aiders_prompt(served: Served, seconds: float) -> str:
@@ -133,13 +90,21 @@ def called(message: Mapping[str, Any]) -> str:
     try:
         function = message["tool_calls"][0]["function"]
         arguments = json.loads(function["arguments"])
-        if function["name"] != "read_line" or not {"path", "line"} <= set(arguments):
+        if function["name"] != "read_line" or not are_declared(arguments):
             raise ValueError(function["arguments"])
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise FailedError(
             f"the tool call is not as its schema says: {type(error).__name__} {str(error)[:80]}"
         ) from None
     return f"read_line({function['arguments']})"
+
+
+def are_declared(arguments: object) -> bool:
+    """Whether they are what the tool takes: all of its arguments, no others, each with one of its values."""
+    if not isinstance(arguments, dict) or arguments.keys() != ARGUMENTS.keys():
+        return False
+    # True is a 1 to Python alone.
+    return all(value in ARGUMENTS[name]["enum"] and value is not True for name, value in arguments.items())
 
 
 def edits_300_lines(served: Served, seconds: float) -> str:
@@ -157,6 +122,8 @@ def edits_300_lines(served: Served, seconds: float) -> str:
         edited = edit.applied(str(message.get("content") or ""), form)
     except edit.NotAppliedError as error:
         raise FailedError(str(error)) from None
+    if edited.returned == edit.OLD:
+        raise FailedError("applied, but it changes nothing")
     if given:
         return f"applied in {took:.1f} s; its form was given, so it proves the plumbing, not skill"
     if edited.returned != edit.NEW:
@@ -167,11 +134,6 @@ def edits_300_lines(served: Served, seconds: float) -> str:
 def percent(value: float) -> str:
     """A share of 1."""
     return f"{100 * value:.0f} %"
-
-
-def user(text: str) -> dict[str, str]:
-    """A message of the user."""
-    return {"role": "user", "content": text}
 
 
 Check = Callable[[Served, float], str]

@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from stacks.settings import Settings
 
 
+def user(text: str) -> dict[str, str]:
+    """A message of the user."""
+    return {"role": "user", "content": text}
+
+
 class SkippedError(Exception):
     """Why a check says nothing about this box."""
 

@@ -8,17 +8,19 @@ from typing import Any
 from invoke.context import Context
 
 from playbooks.box_standing import Reports, asked
-from playbooks.boxes import STACK_HELP
 from playbooks.command import command, console, print_json
+from playbooks.questions import given
 from playbooks.standing import Standing
 from playbooks.standings import standings
 from stacks.errors import UsageError
+from stacks.values import positive
 
-EVERY_SECONDS = 5
-HELP = STACK_HELP | {
+EVERY_SECONDS = "5"
+HELP = {
+    "stack": "only this stack; else all",
     "json": "print JSON for programs",
     "watch": "a live screen, with GPU, tokens/s and cache of each box that is up, until Ctrl-C",
-    "every": "with --watch: seconds between two questions to the accounts",
+    "every": f"with --watch: seconds between two questions to the accounts; else {EVERY_SECONDS}",
 }
 
 
@@ -41,19 +43,20 @@ class SweepLine:
 
 @command(help=HELP)
 def status(
-    _c: Context, stack: str | None = None, json: bool = False, watch: bool = False, every: int = EVERY_SECONDS
+    _c: Context, stack: str | None = None, json: bool = False, watch: bool = False, every: str = EVERY_SECONDS
 ) -> None:
     """Show every box: its state, its cost, its end; with --watch, live.
 
     Example: fab status --watch --stack coder-30b
     """
+    seconds = pause(given("every", every, pause))
     if watch:
-        check_watchable(json, every)
+        check_watchable(json)
         from playbooks.pulse_feed import Feeds
         from playbooks.status_watch import watched
 
-        feeds = Feeds(every)
-        watched(lambda: look(stack, feeds.report_of), every, feeds)
+        feeds = Feeds(seconds)
+        watched(lambda: look(stack, feeds.report_of), seconds, feeds)
         return
     if json:
         now = datetime.now(UTC)
@@ -64,12 +67,18 @@ def status(
     show(look(stack), console())
 
 
-def check_watchable(json: bool, every: int) -> None:
+def pause(text: str) -> float:
+    """Seconds from one look to the next."""
+    seconds = positive(text)
+    if seconds < 1:
+        raise ValueError(f"{text!r} is no pause", "write 1 or more, in seconds")
+    return seconds
+
+
+def check_watchable(json: bool) -> None:
     """Raises UsageError unless a screen can be shown."""
     if json or not console().file.isatty():
         raise UsageError("fab status: --watch needs a terminal", hint="programs ask again and again: fab status --json")
-    if every < 1:
-        raise UsageError(f"fab status: --every {every} is no pause", hint="say --every 1 or more, in seconds")
 
 
 def look(stack: str | None, report_of: Reports = asked) -> Seen:

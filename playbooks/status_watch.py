@@ -68,9 +68,11 @@ class Screen:
         if not seen.rows:
             return Group(self._head(seen), Text("no stack yet: source scripts/env"), *trouble)
         pulses = self._feeds.pulses()
-        below = [line for text in status_table.lines(seen, pulses) for line in (Text(), text)]
+        lines = [*trouble, *status_table.lines(seen, pulses)]
+        loud = [text for text in lines if text.style == status_table.LOUD]  # first: a small screen lacks its bottom
+        quiet = [line for text in lines if text.style != status_table.LOUD for line in (Text(), text)]
         table = status_table.table(seen, self._out.width)
-        return Group(self._head(seen), Text(), table, *panels(seen, pulses), *below, *trouble)
+        return Group(self._head(seen), *loud, Text(), table, *panels(seen, pulses), *quiet)
 
     def _head(self, seen: "Seen") -> "RenderableType":
         from rich.text import Text

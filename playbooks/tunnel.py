@@ -49,7 +49,7 @@ def close(c: Context, stack: str | None = None) -> None:
     print("tunnel: closed" if name in known_tunnels() and close_for(name) else "tunnel: is not open")
 
 
-@command(help={**STACK_HELP, "json": "print JSON for programs"})
+@command(help={"stack": "only this stack; else all", "json": "print JSON for programs"})
 def status(c: Context, stack: str | None = None, json: bool = False) -> None:
     """Show the tunnels of this laptop.
 

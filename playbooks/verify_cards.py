@@ -10,6 +10,7 @@ from playbooks.report import last_line
 from stacks.errors import BoxError
 from stacks.ssh import Target, run
 
+SECONDS = 12.0  # for one answer: nvidia-smi itself gets ten
 LEAST_DRIVER = 580  # CUDA 13, which vLLM's image is built with: see templates/box/driver.sh
 NAMES = ("gpus_are_those_of_the_plan", "gpu_driver_is_new_enough", "gpus_are_linked")
 
@@ -37,10 +38,10 @@ def card_rows(target: Target, plan_cards: int) -> list[dict[str, Any]]:
 
 def ask_cards(target: Target) -> Told:
     """What the box says of its cards. Raises BoxError if it is not reached."""
-    cards = run(target, smi_command())
+    cards = run(target, smi_command(), timeout=SECONDS)
     if cards.returncode:
         return Told(trouble=f"nvidia-smi: {last_line(cards)}")
-    return Told(parse_cards(cards.stdout), run(target, topology_command()).stdout)
+    return Told(parse_cards(cards.stdout), run(target, topology_command(), timeout=SECONDS).stdout)
 
 
 def verdicts(told: Told, plan_cards: int) -> list[tuple[str, str, str]]:

@@ -5,7 +5,7 @@ from collections.abc import Generator
 
 import pytest
 
-from playbooks.verify import FACTS_VARIABLE
+from playbooks.verify_box import FACTS_VARIABLE
 from tests.host.facts import Facts, facts_from_file
 
 NO_BOX = "no box named; run: fab verify"

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playbooks.verify import FACTS_VARIABLE
+from playbooks.verify_box import FACTS_VARIABLE
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What this checkout and the stack declare of the box; see playbooks/verify.py."""
+    """What this checkout and the stack declare of the box; see playbooks/verify_box.py."""
 
     box: dict[str, Any]
     address: str

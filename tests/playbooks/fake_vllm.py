@@ -16,18 +16,22 @@ KEY = "the-key-of-the-box"
 STARTED = "process_start_time_seconds"
 PROMPT, GENERATED = "vllm:prompt_tokens_total", "vllm:generation_tokens_total"
 QUERIES, HITS = "vllm:prefix_cache_queries_total", "vllm:prefix_cache_hits_total"
+DONE, RUNNING = "vllm:request_success_total", "vllm:num_requests_running"
 
 
 @dataclass
 class FakeVllm:
     """counters: what /metrics shows. cached: the share of a repeated prompt that is known, turn by turn.
-
+    others: requests of somebody else that end beside ours, turn by turn; the cache knows all of them.
     says: answers in turn, each a message; the last one goes on for good. refuses: status and body of every
     POST. template: good or bad. asked: every body.
     """
 
-    counters: dict[str, float] = field(default_factory=lambda: {STARTED: 1.0, QUERIES: 0.0, HITS: 0.0})
+    counters: dict[str, float] = field(
+        default_factory=lambda: dict.fromkeys((QUERIES, HITS, DONE, RUNNING), 0.0) | {STARTED: 1.0}
+    )
     cached: list[float] = field(default_factory=lambda: [0.0, 0.9])
+    others: list[int] = field(default_factory=list)
     says: list[dict[str, Any]] = field(default_factory=lambda: [{"content": "yes"}])
     finish: str = "stop"
     refuses: tuple[int, str] | None = None
@@ -59,7 +63,8 @@ class FakeVllm:
             return web.json_response({"prompt": " ".join(map(chr, body["tokens"]))})
         tokens = sum(len(one["content"]) for one in body["messages"])
         known = tokens * (self.cached.pop(0) if self.cached else 0.0)
-        for name, by in ((QUERIES, tokens), (HITS, known)):
+        others = self.others.pop(0) if self.others else 0
+        for name, by in ((QUERIES, (1 + others) * tokens), (HITS, known + others * tokens), (DONE, 1 + others)):
             if name in self.counters:
                 self.counters[name] += by
         message = self.says.pop(0) if len(self.says) > 1 else self.says[0]

@@ -64,6 +64,10 @@ def test_what_is_no_edit_of_this_file_says_why(answer: str, form: str, why: str)
 
 
 def test_the_given_form_can_only_be_an_edit_that_applies() -> None:
-    answer = BLOCK.replace("4200", "17")
+    answer = BLOCK.replace("4200", "170")
     assert re.fullmatch(edit.GIVEN_FORM, answer)
-    assert applied(answer, "diff").returned == 17
+    assert applied(answer, "diff").returned == 170
+
+
+def test_the_given_form_cannot_leave_all_as_it_was() -> None:
+    assert not re.fullmatch(edit.GIVEN_FORM, BLOCK.replace("4200", str(edit.OLD)))

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from rich.live import Live
 
 from playbooks.cards import parse_cards
 from playbooks.live_screen import cards_of, panel
 from playbooks.metrics import STARTED, Metrics
 from playbooks.pulse import DRAFTS, KV, NO_PROGRAM, PREFIX, RUNNING, TOKENS_IN, TOKENS_OUT, WAITING, Look, Pulse
-from playbooks.status import Seen
+from playbooks.status import Seen, SweepLine
 from playbooks.status_table import LOUD
 from playbooks.status_watch import Screen
 from tests.playbooks import nvidia_smi
@@ -154,17 +155,38 @@ def test_how_many_cards_a_plan_has() -> None:
     assert (cards_of("local-cpu"), cards_of("g2-gpu-rtx4000a2-s"), cards_of("of tomorrow")) == (0, 2, 0)
 
 
+class Known:
+    """What was heard of boxes that are all busy."""
+
+    def __init__(self, *instance_ids: int) -> None:
+        self._ids = instance_ids
+
+    def pulses(self) -> dict[int, Pulse]:
+        """By instance id."""
+        return dict.fromkeys(self._ids, BUSY)
+
+
+def test_what_is_loud_is_seen_on_a_small_screen_with_two_boxes(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rich cuts off at the bottom what a terminal has no lines for."""
+    monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
+    file = io.StringIO()
+    out = Console(file=file, width=80, height=24, color_system=None, force_terminal=True, no_color=True)
+    screen = Screen(lambda: None, 5, Known(BOX.instance_id, 7), out)  # type: ignore[arg-type, return-value]
+    unarmed = up(stack="coder", instance_id=7, word="not armed: the API refuses its token").row(NOW) | {"armed": False}
+    screen._seen = Seen(NOW, [WORKING.row(NOW), unarmed], [SweepLine("NO SECOND KILLER: nobody sweeps", loud=True)])
+    screen._trouble = "cloud/linode: 401"
+    with Live(screen, console=out, screen=True, auto_refresh=False) as live:
+        live.refresh()
+    lines = [line.strip() for line in file.getvalue().rpartition("as of ")[2].splitlines()]
+    loud = [screen._trouble, "coder: not armed: the API refuses its token", "NO SECOND KILLER: nobody sweeps"]
+    assert [line for line in lines if line in loud] == loud and "local: box 12345678, local-cpu" in lines
+
+
 def test_the_whole_screen_fits_80_columns_without_colour(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
 
-    class Known:
-        """What was heard."""
-
-        def pulses(self) -> dict[int, Pulse]:
-            return {BOX.instance_id: BUSY}
-
     out = Console(file=io.StringIO(), width=80, color_system=None, force_terminal=True, no_color=True)
-    screen = Screen(lambda: None, 5, Known(), out)  # type: ignore[arg-type, return-value]
+    screen = Screen(lambda: None, 5, Known(BOX.instance_id), out)  # type: ignore[arg-type, return-value]
     row = WORKING.row(NOW) | {"next_end": {"at": "2026-11-21T10:55:00Z", "why": "idle for 30 min"}, "kept_until": None}
     screen._seen = Seen(NOW, [row], [])
     out.print(screen)

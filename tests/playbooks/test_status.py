@@ -14,11 +14,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from invoke.exceptions import Exit
 
 from playbooks import status
 from playbooks.pulse import KV, RUNNING, WAITING
 from playbooks.standing import Standing
-from playbooks.status import SweepLine, ago, check_watchable, sweep_lines
+from playbooks.status import HELP, SweepLine, ago, check_watchable, pause, sweep_lines
 from stacks import sweeps
 from stacks.errors import UsageError
 from tests.playbooks.fake_vllm import fake_vllm
@@ -49,10 +50,32 @@ def test_people_get_a_table(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("as_json", [False, True])
 def test_what_is_no_terminal_is_not_watched_on(as_json: bool) -> None:
     with pytest.raises(UsageError) as caught:
-        check_watchable(as_json, 5)
+        check_watchable(as_json)
     assert caught.value.line() == (
         "fab status: --watch needs a terminal; programs ask again and again: fab status --json"
     )
+
+
+def test_a_pause_may_have_a_fraction() -> None:
+    assert pause("2.5") == 2.5 and pause(status.EVERY_SECONDS) == 5
+
+
+@pytest.mark.parametrize(
+    ("every", "fact"),
+    [
+        ("soon", "'soon' is not a number; see `fab --help` of this command"),
+        ("0.5", "'0.5' is no pause; write 1 or more, in seconds"),
+        ("", "'' is not a number; see `fab --help` of this command"),
+    ],
+)
+def test_what_is_no_pause_is_one_line_and_an_exit_status(every: str, fact: str) -> None:
+    with pytest.raises(Exit) as caught:
+        status.status.body(None, every=every)
+    assert (str(caught.value), caught.value.code) == (f"--every: {fact}", UsageError.exit_code)
+
+
+def test_help_says_what_is_shown_where_nothing_is_said() -> None:
+    assert HELP["stack"] == "only this stack; else all" and HELP["every"].endswith("; else 5")
 
 
 def test_an_account_with_a_box_and_no_sweep_is_loud() -> None:

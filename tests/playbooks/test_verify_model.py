@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
@@ -9,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from playbooks import ask_vllm, edit, metrics, model_checks, verify_model
+from playbooks import ask_vllm, edit, metrics, model_checks, prefix_check, verify_model
 from playbooks.served import Served
 from playbooks.verify_model import model_rows
 from stacks.aider_facts import QWEN3_CODER_AIDER, QWEN25_CODER_AIDER, SMOLLM2_AIDER, AiderFacts
-from tests.playbooks.fake_vllm import HITS, KEY, QUERIES, FakeVllm, fake_vllm
+from tests.playbooks.fake_vllm import DONE, HITS, KEY, QUERIES, RUNNING, FakeVllm, fake_vllm
 from tests.playbooks.own_sshd import OwnSshd, own_sshd
 from tests.playbooks.pretend_box import PretendBox
 from tests.shipped import settings_of
@@ -36,7 +37,7 @@ def vllm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeVllm]:
         monkeypatch.setattr(ask_vllm, "VLLM", f"http://127.0.0.1:{running.port}")
         monkeypatch.setattr(ask_vllm, "KEY_FILE", str(tmp_path / "vllm-key"))
         monkeypatch.setattr(metrics, "METRICS_URL", f"http://127.0.0.1:{running.port}/metrics")
-        monkeypatch.setattr(model_checks, "COUNTED_SECONDS", 0.3)
+        monkeypatch.setattr(prefix_check, "COUNTED_SECONDS", 0.3)
         yield running
 
 
@@ -55,7 +56,7 @@ def result(sshd: OwnSshd, name: str, facts: AiderFacts = QWEN3_CODER_AIDER, **ot
 def test_a_model_that_works_passes_every_check(vllm: FakeVllm, sshd: OwnSshd) -> None:
     vllm.says = [{"content": "yes"}, {"content": "yes"}, {"content": "yes"}, CALL, {"content": BLOCK}]
     vllm.cached = [0.0, 0.0, 0.9]
-    rows = model_rows(served(sshd, tools=True), Event())
+    rows = model_rows(served(sshd, tools=True), Event(), time.monotonic() + 60)
     assert [(row["check"], row["outcome"]) for row in rows] == [(name, "passed") for name, _ in model_checks.CHECKS]
     assert set(rows[0]) == {"check", "outcome", "seconds", "word"}
     assert rows[3]["word"] == 'read_line({"path": "a.py", "line": 7})'
@@ -87,11 +88,32 @@ def test_a_cache_that_is_missed_fails_and_a_third_turn_is_told(vllm: FakeVllm, s
     assert word.startswith("0 of ") and "when it was asked once more; a hybrid model" in word
 
 
+OTHERS = ("skipped", "others used the box meanwhile, and vLLM counts everybody's tokens together")
+
+
+@pytest.mark.parametrize("cached", [[0.0, 0.0], [0.0, 0.9]], ids=["missed", "hit"])
+def test_tokens_of_somebody_else_neither_pass_nor_fail(vllm: FakeVllm, sshd: OwnSshd, cached: list[float]) -> None:
+    vllm.others, vllm.cached = [1, 1, 1], [*cached, *cached]
+    assert result(sshd, "prefix_cache_is_hit_on_the_second_turn") == OTHERS
+
+
+def test_somebody_who_still_works_is_somebody_else_too(vllm: FakeVllm, sshd: OwnSshd) -> None:
+    vllm.counters[RUNNING] = 1.0
+    assert result(sshd, "prefix_cache_is_hit_on_the_second_turn") == OTHERS
+
+
+def test_once_the_box_is_ours_alone_the_cache_is_judged(vllm: FakeVllm, sshd: OwnSshd) -> None:
+    vllm.others, vllm.cached = [0, 3], [0.0, 0.0, 0.0, 0.9]
+    outcome, word = result(sshd, "prefix_cache_is_hit_on_the_second_turn")
+    assert outcome == "passed" and len(vllm.asked) == 4 and not word.startswith("0 of")
+
+
 @pytest.mark.parametrize(
     ("gone", "word"),
     [
         (QUERIES, f"unknown: {QUERIES}: vLLM does not have it"),
         (HITS, f"unknown: {HITS}: vLLM does not have it"),
+        (DONE, f"unknown: {DONE}: vLLM does not have it"),
     ],
 )
 def test_a_series_that_is_missing_is_no_hit_and_no_traceback(
@@ -102,7 +124,7 @@ def test_a_series_that_is_missing_is_no_hit_and_no_traceback(
 
 
 def test_a_cache_that_is_off_is_named(vllm: FakeVllm, sshd: OwnSshd, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("playbooks.model_checks.QUERIES", "vllm:still_total")
+    monkeypatch.setattr("playbooks.prefix_check.QUERIES", "vllm:still_total")
     vllm.counters["vllm:still_total"] = 0.0
     outcome, word = result(sshd, "prefix_cache_is_hit_on_the_second_turn")
     assert (outcome, word) == (
@@ -142,7 +164,15 @@ def test_a_model_that_would_rather_talk_is_made_to_call(vllm: FakeVllm, sshd: Ow
     assert outcome == "passed" and word.endswith("it called only because it had to")
 
 
-@pytest.mark.parametrize("arguments", ["no JSON", '{"path": "a.py"}', "[]", "7"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *("no JSON", '{"path": "a.py"}', "[]", "7", '["path", "line"]', '"path line"'),
+        *('{"path": "a.py", "line": "7"}', '{"path": null, "line": null}', '{"path": "a.py", "line": true}'),
+        *('{"path": "/etc/shadow", "line": 7}', '{"path": "a.py", "line": [7]}', '{"path": "a.py", "line": 8}'),
+        '{"path": "a.py", "line": 7, "more": 2}',
+    ],
+)
 def test_a_call_against_its_schema_fails(vllm: FakeVllm, sshd: OwnSshd, arguments: str) -> None:
     vllm.says = [{"tool_calls": [{"function": {"name": "read_line", "arguments": arguments}}]}]
     outcome, word = result(sshd, "tool_call_is_parsed", tools=True)
@@ -162,6 +192,12 @@ def test_who_cannot_keep_to_a_form_is_given_one_and_it_is_said(vllm: FakeVllm, s
     outcome, word = result(sshd, "edit_of_300_lines_applies", SMOLLM2_AIDER)
     assert outcome == "passed" and word.endswith("its form was given, so it proves the plumbing, not skill")
     assert vllm.asked[0]["structured_outputs"] == {"regex": edit.GIVEN_FORM}
+
+
+def test_a_given_form_that_changes_nothing_is_no_edit(vllm: FakeVllm, sshd: OwnSshd) -> None:
+    vllm.says = [{"content": BLOCK.replace("4200", "42")}]
+    outcome = result(sshd, "edit_of_300_lines_applies", SMOLLM2_AIDER)
+    assert outcome == ("failed", "applied, but it changes nothing")
 
 
 @pytest.mark.parametrize(
@@ -212,7 +248,7 @@ def test_a_vllm_that_does_not_run_fails_every_row_with_a_word(
 ) -> None:
     monkeypatch.setattr(ask_vllm, "VLLM", "http://127.0.0.1:9")
     monkeypatch.setattr(metrics, "METRICS_URL", "http://127.0.0.1:9/metrics")
-    rows = model_rows(served(sshd), Event())
+    rows = model_rows(served(sshd), Event(), time.monotonic() + 60)
     assert [row["outcome"] for row in rows] == ["failed", "failed", "failed", "skipped", "failed"]
     assert "Connection refused" in rows[0]["word"] and "vLLM gave no metrics" in rows[1]["word"]
 
@@ -229,7 +265,7 @@ def test_a_box_that_vanishes_in_the_middle_is_asked_no_more(
 
     monkeypatch.setattr(verify_model, "CHECKS", [("one", vanish), ("two", vanish)])
     try:
-        rows = model_rows(served(sshd), Event())
+        rows = model_rows(served(sshd), Event(), time.monotonic() + 60)
     finally:
         sshd.start()
     assert [row["outcome"] for row in rows] == ["failed", "failed"] and len(asked) == 1
@@ -237,7 +273,7 @@ def test_a_box_that_vanishes_in_the_middle_is_asked_no_more(
 
 
 def test_no_check_begins_after_the_end_of_the_time(vllm: FakeVllm, sshd: OwnSshd) -> None:
-    rows = model_rows(served(sshd), Event(), budget=0.5)
+    rows = model_rows(served(sshd), Event(), time.monotonic() + 0.5)
     assert {row["word"] for row in rows} == {"not begun: no time was left"} and vllm.asked == []
 
 
