@@ -1,7 +1,7 @@
 """vLLM's compile cache, carried from a box to the next one: tens of seconds of a start, for a few hundred MB.
 
-A process of its own carries it, and nothing waits for it: what is kept goes to a new box while that installs its driver
-and its image, and is used if it is there before vLLM begins; what a box has compiled is fetched once it has answered.
+A process of its own carries it, and nothing waits for it: what is kept goes to a new box once a driver names its cards,
+while its image comes, and is used if it is there before vLLM begins; what a box compiled is fetched once it answers.
 It is code that vLLM runs. It lies in this laptop's own 0700 folder, goes from your own box to your own box over pinned
 ssh, is taken there by its hash only, and is never unpacked here.
 """

@@ -7,15 +7,19 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 from playbooks.compile_cache import DONE, MOST_BYTES, Orders, folder, forget, kept, key, prune
-from playbooks.report import BOX, OnBox, is_silence, read_report
+from playbooks.report import BOX, OnBox, Report, is_silence, read_report
 from stacks.errors import BoxError
 from stacks.places import stack_dir, write_private
 from stacks.ssh import Target, environment, remote, run
+from templates.box.cache import REFUSED
+
+T = TypeVar("T")
+State = Mapping[str, object]
 
 CARRY_SECONDS = 1800.0  # 200 MB through a thin line
 LOOK_SECONDS, SILENT_LOOKS = 5.0, 20  # a box that reboots is back within a minute; one that is gone never answers
@@ -40,58 +44,83 @@ def main() -> None:
 def carry(orders: Orders, target: Target, onbox: OnBox = BOX) -> None:
     """Bring what is kept to a box that has not begun, and fetch what it has compiled. Raises BoxError."""
     program = f"{onbox.root}/opt/daybox/bin/cache".replace("//", "/")
-    found = state(target, program)
-    name = key(orders.parts, str(found["card"]))
-    file = kept(name)
-    if file and not found["begun"]:
+    found = until(lambda: state_with_card(target, program), target, orders.minutes)
+    if not found["begun"] and (file := kept(name_of(orders, found))):
         push(target, program, file)
-    wait_until_ready(target, onbox, orders.minutes * 60)
-    if not kept(name) and state(target, program)["bytes"]:
+    until(lambda: ready_report(target, onbox), target, orders.minutes)
+    found = state(target, program)
+    if found["card"] and found["bytes"] and not kept(name := name_of(orders, found)):
         pull(target, program, name, orders.stack)
     write_private(stack_dir(orders.stack) / DONE, orders.began)
 
 
-def state(target: Target, program: str) -> Mapping[str, object]:
+def name_of(orders: Orders, found: State) -> str:
+    """The key of what this box compiles."""
+    return key(orders.parts, str(found["card"]))
+
+
+def state(target: Target, program: str) -> State:
     """What the box has: its card, the bytes it compiled, whether vLLM has begun. Raises BoxError."""
     done = run(target, f"{program} state")
     try:
-        found: Mapping[str, object] = json.loads(done.stdout)
+        found: State = json.loads(done.stdout)
     except ValueError:
         said = done.stderr[-200:]
         raise BoxError(f"box/{target.alias}: it does not tell of its cache: {said!r}", hint=LATER) from None
     return found
 
 
-def wait_until_ready(target: Target, onbox: OnBox, seconds: float) -> None:
-    """Wait until a completion came back. Raises BoxError if it does not answer for long, or takes too long."""
-    deadline, silent = time.monotonic() + seconds, 0
+def state_with_card(target: Target, program: str) -> State | None:
+    """The state once it tells the card, or that it is too late to bring anything; None before that. Raises BoxError."""
+    found = state(target, program)
+    return found if found["card"] or found["begun"] else None
+
+
+def ready_report(target: Target, onbox: OnBox) -> Report | None:
+    """The report of a box from which a completion came back; None before that. Raises BoxError."""
+    report = read_report(target, onbox=onbox)
+    return report if report and report.ready else None
+
+
+def until(ask: Callable[[], T | None], target: Target, minutes: float) -> T:
+    """What `ask` gives once it gives anything. Raises BoxError if the box is silent for long, or takes too long."""
+    deadline, silent = time.monotonic() + minutes * 60, 0
     while True:
         try:
-            report = read_report(target, onbox=onbox)
-            if report and report.ready:
-                return
+            if (found := ask()) is not None:
+                return found
             silent = 0
         except BoxError as error:
             silent += 1
             if not is_silence(error) or silent > SILENT_LOOKS:
                 raise
         if time.monotonic() > deadline:
-            raise BoxError(f"box/{target.alias}: not ready after {seconds / 60:.0f} minutes", hint=LATER)
+            raise BoxError(f"box/{target.alias}: not ready after {minutes:.0f} minutes", hint=LATER)
         time.sleep(LOOK_SECONDS)
 
 
 def push(target: Target, program: str, file: Path) -> None:
-    """Bring a kept cache to the box. One that is refused is damaged, and is not kept any longer."""
+    """Bring a kept cache to the box; one that is refused is not kept any longer. Raises BoxError if it takes long."""
     sha256 = json.loads(file.with_name(file.name.replace(".tar.gz", ".json")).read_text())["sha256"]
     began = time.monotonic()
     with file.open("rb") as content:
         words = remote(target, f"{program} unpack {sha256}")
-        done = subprocess.run(
-            words, env=environment(), stdin=content, capture_output=True, text=True, check=False, timeout=CARRY_SECONDS
-        )
+        try:
+            done = subprocess.run(
+                words,
+                env=environment(),
+                stdin=content,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=CARRY_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            fact = f"box/{target.alias}: it did not take its cache within {CARRY_SECONDS:.0f} s"
+            raise BoxError(fact, hint=LATER) from None
     said = (done.stderr.strip() or done.stdout.strip() or "no word").splitlines()[-1]
     note(f"to {target.alias}: {file.stat().st_size >> 10} KiB in {time.monotonic() - began:.1f} s: {said}")
-    if done.returncode not in (0, 255):  # 255: ssh's own, which says nothing of the file
+    if done.returncode == REFUSED:  # any other trouble, as a full disk, is the box's own
         forget(file)
 
 

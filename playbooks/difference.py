@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from playbooks import converge
 from playbooks.questions import agrees, on_terminal
+from stacks.printable import printable
 from stacks.ssh import Target, run
 
 if TYPE_CHECKING:
@@ -130,10 +131,13 @@ def texts(target: Target, paths: Iterable[str]) -> Mapping[str, str]:
 
 
 def changed_lines(there: str, file: "File") -> list[str]:
-    """The lines in which a file of the box and its new content differ, without those that are the same."""
+    """The lines in which a file of the box and its new content differ, without those that are the same.
+
+    They are as a terminal may show them: the box's own could hide others from who is asked for consent.
+    """
     before, after = readable(there, file.path), readable(file.content, file.path)
     rows = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=0)
-    return [row for number, row in enumerate(rows) if number > 1 and not row.startswith("@@")]
+    return [printable(row) for number, row in enumerate(rows) if number > 1 and not row.startswith("@@")]
 
 
 def readable(text: str, path: str) -> str:

@@ -10,7 +10,12 @@ from stacks.account import Account, lacking
 from stacks.belongings import VOLUME, Belonging
 from stacks.errors import DayboxError
 from stacks.lease import OWNER_TAG, STACK_TAG, TAG, tagged, until_of
+from stacks.places import owner_file
+from stacks.stack_file import raw_of, stack_names
 from stacks.volume_terms import USD_PER_GIB_MONTH, usd_per_gib_month
+
+UNKNOWN = "?"  # the stack of a volume whose tag was taken away
+LACKS = f"the token lacks the scope {VOLUME.scope}"
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class KeptVolume:
     def of(cls, row: Mapping[str, Any], usd_per_gib: float) -> "KeptVolume":
         """The volume in one row of the API's JSON."""
         tags, size = tuple(row["tags"]), int(row["size"])
-        stack, owner = tagged(tags, STACK_TAG) or "?", tagged(tags, OWNER_TAG)
+        stack, owner = tagged(tags, STACK_TAG) or UNKNOWN, tagged(tags, OWNER_TAG)
         return cls(row["id"], row["label"], stack, owner, size, round(size * usd_per_gib, 2), until_of(tags))
 
     def row(self) -> dict[str, Any]:
@@ -50,11 +55,22 @@ def kept_volumes(account: Account, scopes: Collection[str]) -> list[KeptVolume]:
 
 
 def kept_or_why(account: Account, scopes: Collection[str]) -> tuple[list[KeptVolume], str]:
-    """What `kept_volumes` gives, and why it gives nothing, if the account does not say: no reason to tell of no box."""
+    """What `kept_volumes` gives, and why it gives nothing, if the account does not say: no reason to tell of no box.
+
+    That the token may not see volumes is a reason only where there may be some.
+    """
+    found, why = list[KeptVolume](), ""
     try:
-        return kept_volumes(account, scopes), ""
+        found = kept_volumes(account, scopes)
+        why = LACKS if lacking(scopes, [VOLUME.scope]) and asked_for() else ""
     except DayboxError as error:
-        return [], f"volumes may bill that are not shown: {error.fact}"
+        why = error.fact
+    return found, f"volumes may bill that are not shown: {why}" if why else ""
+
+
+def asked_for(stack: str | None = None) -> list[str]:
+    """The stacks of this checkout whose files ask for a volume, or `stack` if its does."""
+    return [name for name in stack_names() if stack in (None, name) and raw_of(name)[0].get("volume") == "true"]
 
 
 def volume_words(row: Mapping[str, Any]) -> str:
@@ -62,8 +78,18 @@ def volume_words(row: Mapping[str, Any]) -> str:
     until = row["until"][: len("2026-12-26")] if row["until"] else "somebody ends it"
     return (
         f"volume {row['id']} ({row['label']}, {row['size_gib']} GiB) bills ${row['usd_per_month']:.2f} a month, box or "
-        f"not, until {until}; `fab sweep --stack {row['stack']}` ends it with all that the stack has"
+        f"not, until {until}; {way_out(row['stack'], row['owner'])}"
     )
+
+
+def way_out(stack: str, owner: str | None) -> str:
+    """Who or what ends it."""
+    ours = owner_file().read_text().strip() if owner_file().is_file() else ""
+    if owner not in (ours, None):
+        return f"owner {owner} pays for it: ask them"
+    if stack == UNKNOWN:
+        return "it does not say which stack it is of: the Cloud Manager ends it"
+    return f"`fab sweep --stack {stack}` ends it with all that the stack has"
 
 
 def is_ours(row: Mapping[str, Any]) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from playbooks.accounts import Book, tried
 from playbooks.found import Found, belonging_found, box_found, unlisted_found
 from playbooks.held import held_by
+from playbooks.kept_volumes import LACKS, asked_for
 from playbooks.leftovers import (
     GOES,
     Known,
@@ -22,7 +23,7 @@ from playbooks.leftovers import (
 from playbooks.standing import stack_of, strays
 from stacks import ledger
 from stacks.account import Account, Instance, Profile, lacking
-from stacks.belongings import KINDS, Belonging, belongings
+from stacks.belongings import KINDS, VOLUME, Belonging, belongings
 from stacks.errors import CloudError
 from stacks.ledger import Entry
 from stacks.proof import check_unlisted, left_of, may_land_for, with_lost_boxes
@@ -73,6 +74,8 @@ def look(account: Account, owner: str, stack: str | None, book: Book) -> Look:
     scene = Scene(stack, listed, with_states(known, rows))
     boxes = [box for row in rows if (box := tried(faults, box_in, scene, row))]
     hanging, unseen = all_belongings(account, profile, faults)
+    if lacking(profile.scopes, [VOLUME.scope]) and (names := tried(faults, asked_for, stack)):
+        faults.append(f"volumes: {LACKS}, so no end of theirs is kept, and {', '.join(names)} may have one")
     rest = [tried(faults, belonging_in, scene, one, ids(box for box in boxes if box.goes)) for one in hanging]
     missing = [found for some in unlisted.values() for found in some or ()]
     unseen += [f"state of stack {name}: it cannot be read" for name in sorted(scene.known.stateless)]

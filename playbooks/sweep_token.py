@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from playbooks.accounts import LINODE, cloud_named
+from playbooks.kept_volumes import asked_for
 from stacks.account import NEEDED_SCOPES, TOKEN_SCOPE, Account, Profile, lacking
+from stacks.belongings import VOLUME
 from stacks.errors import CloudError, ConfigError
 from stacks.lease import ISO_TIME
 from stacks.places import state_dir, write_private
@@ -18,7 +20,7 @@ LIFE = timedelta(days=365)  # nobody sits at a timer to renew it; when it ends, 
 # What lists and ends boxes, firewalls and volumes, and the events that prove it. Not account:read_write, which would
 # also sweep the tokens of dead boxes: it can make users and tokens of any right, on a disk, for a year, to tidy away
 # what costs nothing and ends an hour after its lease. `fab sweep` by hand does that.
-SCOPES = (*NEEDED_SCOPES, "volumes:read_write")
+SCOPES = (*NEEDED_SCOPES, VOLUME.scope)
 
 
 def token_file() -> Path:
@@ -41,9 +43,9 @@ def paying_account(token: str) -> Account:
 
 
 def checked(account: Account) -> Profile:
-    """Who its token speaks for. Raises CloudError if the API refuses it, or if it cannot end a box."""
+    """Who its token speaks for. Raises CloudError if the API refuses it, or it cannot end a box or a stack's volume."""
     profile = account.profile()
-    if missing := lacking(profile.scopes, NEEDED_SCOPES):
+    if missing := lacking(profile.scopes, SCOPES if asked_for() else NEEDED_SCOPES):
         raise CloudError(
             f"LINODE_TOKEN: lacks the scope {', '.join(missing)}", hint=f"make one with {' '.join(SCOPES)}"
         )

@@ -13,9 +13,9 @@ from typing import Any
 from playbooks.moments import iso
 from stacks import ledger
 from stacks.places import stack_dir
+from stacks.printable import clean as clean
 
 WORDS_ON_BOX = "/var/lib/daybox/words.jsonl"
-LONGEST_TEXT = 300  # characters; a notice has no room for more
 MOST = 1e11  # the year 5138, or more tokens than a box can serve
 DELETE, WARN = "delete", "warn"
 
@@ -57,12 +57,6 @@ def parse(line: str) -> Word | None:
         )
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-
-
-def clean(value: object) -> str:
-    """A text as a terminal may show it: what does not print is a space."""
-    text = value if isinstance(value, str) else ""
-    return "".join(sign if sign.isprintable() else " " for sign in text[:LONGEST_TEXT]).strip()
 
 
 def number(value: object) -> float | None:

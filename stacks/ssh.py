@@ -12,6 +12,7 @@ from pathlib import Path
 
 from stacks.errors import BoxError
 from stacks.places import stack_dir, write_private
+from stacks.printable import clean
 
 CONFIG_FILE = "ssh_config"
 CONNECT_SECONDS = 10  # a box that is up answers within one; a closed port is silent
@@ -141,7 +142,7 @@ def run(
 
 def transport_error(target: Target, stderr: str) -> BoxError:
     """What ssh's own last words mean, as an error with its way out."""
-    last = (stderr.strip().splitlines() or ["ssh said nothing"])[-1]
+    last = clean((stderr.strip().splitlines() or ["ssh said nothing"])[-1])  # whoever answered may have written it
     if "Host key verification failed" in stderr or "host key" in stderr.lower():
         return BoxError(f"box/{target.alias}: its host key is not the pinned one", hint=PIN_HINT)
     if "Permission denied" in stderr:

@@ -16,27 +16,42 @@ import tarfile
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import NoReturn
 
 ROOT = Path(os.environ.get("DAYBOX_ROOT", "/"))  # set by tests only
 CACHE = ROOT / "var/lib/daybox/vllm-cache"
 COMPILED = CACHE / "torch_compile_cache"  # without it, nothing here took long to make
+NVIDIA = "0x10de"  # its number on the PCI bus
 MOST = 2 << 30  # bytes, packed or not; a model's take a few hundred MB
 DRAFT = ".draft-"
+REFUSED = 65  # the exit status that speaks of what came; any other speaks of this box. Source: sysexits.h, EX_DATAERR
 
 
 def said(*words: str) -> str:
     """What a program prints; nothing if it fails or is not installed."""
     try:
-        return subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip()
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
     except OSError:
         return ""
+    return "" if done.returncode else done.stdout.strip()  # nvidia-smi says on stdout why it failed
+
+
+def refuse(why: str) -> NoReturn:
+    """End, and say that what came is good for no box."""
+    print(why, file=sys.stderr)
+    raise SystemExit(REFUSED)
 
 
 def card() -> str:
-    """What the code was compiled for: the cards and their driver's branch, else the processor and what it can do."""
+    """What the code was compiled for: the cards and their driver's branch, else the processor and what it can do.
+
+    Empty while there is a card whose driver does not answer: a new box is still installing it.
+    """
     found = said("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader").splitlines()
     if found:
         return f"{len(found)} x {found[0].partition('.')[0]}"
+    if any(vendor.read_text().strip() == NVIDIA for vendor in (ROOT / "sys/bus/pci/devices").glob("*/vendor")):
+        return ""
     facts = dict(line.split(":", 1) for line in Path("/proc/cpuinfo").read_text().splitlines() if ":" in line)
     cpu = {name.strip(): text.strip() for name, text in facts.items()}
     able = hashlib.sha256(cpu.get("flags", cpu.get("Features", "")).encode()).hexdigest()[:12]
@@ -76,8 +91,11 @@ def unpack(sha256: str) -> None:
         draft = Path(folder)
         packed, tree = draft / "tar", draft / "tree"
         receive(packed, sha256)
-        with tarfile.open(packed, mode="r:gz") as tar:
-            extract(tar, tree)
+        try:
+            with tarfile.open(packed, mode="r:gz") as tar:
+                extract(tar, tree)
+        except tarfile.TarError as error:
+            refuse(f"refused: no tar: {error}")
         packed.unlink()
         print(f"{merge(tree, CACHE)} added")
 
@@ -89,11 +107,11 @@ def receive(packed: Path, sha256: str) -> None:
         while block := sys.stdin.buffer.read(1 << 20):
             size += len(block)
             if size > MOST:
-                raise SystemExit("more came than is carried")
+                refuse("more came than is carried")
             seen.update(block)
             file.write(block)
     if seen.hexdigest() != sha256:
-        raise SystemExit(f"what came is damaged: its hash is {seen.hexdigest()[:12]}, not {sha256[:12]}")
+        refuse(f"what came is damaged: its hash is {seen.hexdigest()[:12]}, not {sha256[:12]}")
 
 
 def extract(tar: tarfile.TarFile, tree: Path) -> None:
@@ -102,7 +120,7 @@ def extract(tar: tarfile.TarFile, tree: Path) -> None:
     for member in tar:
         left -= member.size
         if not is_plain(member) or left < 0:
-            raise SystemExit(f"refused: {member.name!r}: no plain file of a compile cache, or too much of it")
+            refuse(f"refused: {member.name!r}: no plain file of a compile cache, or too much of it")
         target, content = tree / member.name, tar.extractfile(member)
         assert content is not None  # it is a regular file
         target.parent.mkdir(parents=True, exist_ok=True)

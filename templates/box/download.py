@@ -7,6 +7,7 @@ goes on where it stopped. The Hub's token, if there is one, goes to the Hub alon
 
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
@@ -31,6 +32,8 @@ MODELS, TOKEN = ROOT / "var/lib/daybox/models", ROOT / "run/daybox/hub-token"
 WANTED = re.compile(r"\w[\w.-]*\.(safetensors|json|jinja)|tokenizer[\w.-]*|(merges|vocab)\.txt")
 UNSAFE = re.compile(r".*\.(bin|pt|pth|ckpt|pkl|gguf)")  # pickle runs code when it is read; vLLM serves no GGUF
 LANES, TRIES = 8, 6
+VOLUME = ROOT / "opt/daybox/volume"  # names its device, on a box that has one
+FILE_SYSTEM_SHARE = 1.03  # what ext4 keeps to itself, as in stacks/volume_size.py
 SPARE = 2 << 30  # bytes that stay free beside the weights, for logs and caches
 GIB = 2**30
 
@@ -81,6 +84,8 @@ def hub(path: str, **headers: str) -> HTTPResponse:
             if code == 404 or number == TRIES:
                 raise SystemExit(f"{HUB_ID}: {path}: {error}") from None
             time.sleep(PAUSE_S * number)
+        except ValueError:  # its own words hold the token
+            raise SystemExit(f"{HUB_ID}: {path}: HF_TOKEN is no token that can be sent") from None
     raise AssertionError
 
 
@@ -201,11 +206,14 @@ class Download:
 
 
 def check_disk(store: Path, size: int) -> None:
-    """Before the first byte. Raises SystemExit naming the disk, what is free and what is needed."""
-    free = shutil.disk_usage(store).free
-    if free < size + SPARE:
-        need = (size + SPARE) / GIB
-        raise SystemExit(f"the disk of {MODELS} has {free / GIB:.1f} GiB free, the model needs {need:.1f} GiB")
+    """Before the first byte. Raises SystemExit naming the disk, what is free and needed, and a volume's ways out."""
+    disk, need = shutil.disk_usage(store), size + SPARE
+    if disk.free < need:
+        gib = math.ceil((disk.total - disk.free + need) * FILE_SYSTEM_SHARE / GIB)
+        larger = f"`pulumi config set daybox:volumeGib {gib}` and `pulumi up` enlarge it with the box's next boot"
+        ways_out = f"; `fab doctor --fix` removes other models and revisions, or {larger}" if VOLUME.is_file() else ""
+        fact = f"the disk of {MODELS} has {disk.free / GIB:.1f} GiB free, the model needs {need / GIB:.1f} GiB"
+        raise SystemExit(fact + ways_out)
 
 
 def refuse_code(store: Path) -> None:

@@ -6,6 +6,7 @@ Nothing that runs loses anything: what goes was replaced by something newer, or 
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -24,14 +25,15 @@ def free_mib() -> int:
     return sum(shutil.disk_usage(path).free for path in disks.values()) >> 20
 
 
-def ran(*words: str) -> None:
-    """Raises OSError with the program's last words if it fails."""
+def ran(*words: str) -> str:
+    """What the program prints. Raises OSError with its last words if it fails."""
     try:
         done = subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=STEP_S, check=False)
     except subprocess.TimeoutExpired:
         raise OSError(f"{words[0]}: not done within {STEP_S} s") from None
     if done.returncode:
         raise OSError((done.stderr.strip() or f"{words[0]}: exit status {done.returncode}").splitlines()[-1])
+    return done.stdout
 
 
 def images() -> None:
@@ -39,13 +41,31 @@ def images() -> None:
     ran("docker", "image", "prune", "--force")
 
 
+def store(model: dict[str, str]) -> str:
+    """How the name of the folder begins in which `download` has the stack's model, or goes on with it.
+
+    A branch may mean any revision. A pinned one means itself: on a volume that was made for one revision, what is there
+    of the last would keep the next from coming for good.
+    """
+    is_pinned = re.fullmatch("[0-9a-f]{40}", model["revision"])
+    return f".{model['name']}-{model['revision'] if is_pinned else ''}"
+
+
+def is_idle() -> bool:
+    """Whether no vLLM runs, which might read its weights again."""
+    try:
+        return not ran("docker", "ps", "--quiet", "--filter", "name=^vllm$").strip()
+    except OSError:
+        return False
+
+
 def other_models() -> None:
-    """Weights of earlier models, and what is left of downloads that were never finished."""
-    name = json.loads((ROOT / "opt/daybox/facts.json").read_text())["model"]["name"]
-    ours = {name, (MODELS / name).resolve().name}
+    """Weights of earlier models and revisions, and what is left of downloads that were never finished."""
+    model = json.loads((ROOT / "opt/daybox/facts.json").read_text())["model"]
+    link = MODELS / model["name"]
+    ours = {link.name} if is_idle() else {link.name, link.resolve().name}
     for path in MODELS.iterdir() if MODELS.is_dir() else ():
-        # NOTE: what the stack's own model has fetched so far is no rest: its download goes on there.
-        if path.name in ours or path.name.startswith(f".{name}-"):
+        if path.name in ours or path.name.startswith(store(model)):
             continue
         if path.is_symlink() or not path.is_dir():
             path.unlink()

@@ -5,7 +5,7 @@ import stat
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -21,6 +21,7 @@ from tests.playbooks.own_sshd import own_sshd
 from tests.playbooks.pretend_box import BOX, PretendBox
 
 PARTS = ("vllm/vllm-openai:v0.33.0", "some/model", "main", "--max-model-len=4096")
+CARD = "NVIDIA RTX 4000 Ada Generation, 580"
 GRAPH = "torch_compile_cache/0123/graph.so"
 READY = {"boot": "b", "bundle": "", "stages": [], "watchdog": {}, "vllm": "running", "ready": True}
 
@@ -42,12 +43,28 @@ class Place:
         (self.cache / GRAPH).parent.mkdir(parents=True)
         (self.cache / GRAPH).write_text(text)
 
+    def card(self, silent: int) -> None:
+        """It has a card, whose driver answers when it was asked so often in vain."""
+        for path, text in (("sys/bus/pci/devices/0/vendor", "0x10de\n"), ("asked", "")):
+            (self.box.root / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.box.root / path).write_text(text)
+        asked = f"echo >>{self.box.root}/asked; [ $(wc -l <{self.box.root}/asked) -gt {silent} ] || exit 9"
+        self.box.program(
+            PurePosixPath(self.box.root / "commands/nvidia-smi"), f"#!/bin/sh\n{asked}; echo '{CARD}.65.06'\n"
+        )
+
+    def answer(self, script: str) -> None:
+        """In place of the box's program: what it does when it is asked for anything but its state."""
+        state = '{"card": "c", "bytes": 9, "begun": false}'
+        there = self.box.onbox.root / "opt/daybox/bin/cache"
+        self.box.program(there, f"#!/bin/sh\n[ $1 = state ] && echo '{state}' || {{ {script}; }}\n")
+
     def say(self, **report: object) -> None:
         """From now on this is its report."""
         self.box.program(self.box.onbox.report, f"#!/bin/sh\ncat <<'E'\n{json.dumps(READY | report)}\nE\n")
 
-    def carry(self, began: str = "lease bundle") -> None:
-        carry(Orders("local", BOX.alias, began, 0.05, PARTS), self.target, self.box.onbox)
+    def carry(self, began: str = "lease bundle", minutes: float = 1) -> None:
+        carry(Orders("local", BOX.alias, began, minutes, PARTS), self.target, self.box.onbox)
 
 
 @pytest.fixture
@@ -99,6 +116,28 @@ def test_it_is_kept_for_this_user_only_under_the_key_of_what_compiled_it(places:
     assert {stat.S_IMODE(file.stat().st_mode) for file in folder().iterdir()} == {0o600}
 
 
+def test_what_a_card_compiled_is_kept_under_its_name_though_its_driver_came_late(places: list[Place]) -> None:
+    """At the carrier's start a new box is still installing it; the processor's name would be a wrong key."""
+    for place in places:
+        place.card(silent=2)
+    first, second = places
+    first.compile()
+    first.carry()
+    second.carry()
+    name = key(PARTS, f"1 x {CARD}")
+    assert kept() == [f"{name}.json", f"{name}.tar.gz"]
+    assert (second.cache / GRAPH).read_text() == "code"
+
+
+def test_a_card_whose_driver_never_answers_keeps_nothing_under_another_name(places: list[Place]) -> None:
+    place = places[0]
+    place.card(silent=999)
+    place.compile()
+    place.box.program(place.box.onbox.root / "opt/daybox/bin/cache", command(place.box.root, begun=True))
+    place.carry()
+    assert kept() == []
+
+
 def test_a_vllm_that_has_begun_is_left_alone(places: list[Place]) -> None:
     first, second = places
     first.compile()
@@ -134,31 +173,50 @@ def test_a_cache_that_was_damaged_here_is_refused_there_and_not_kept(places: lis
     assert kept() == []
 
 
+@pytest.mark.parametrize("status", [1, 127, 137, 255], ids=["disk full", "no program", "killed", "no connection"])
+def test_trouble_on_a_box_says_nothing_of_what_is_kept(places: list[Place], status: int) -> None:
+    first, second = places
+    first.answer("echo packed")
+    first.carry()
+    before = kept()
+    second.answer(f"cat >/dev/null; exit {status}")
+    second.carry()
+    assert kept() == before != []
+
+
+def test_a_box_that_takes_too_long_is_an_error_and_its_cache_is_kept(
+    places: list[Place], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = places
+    first.answer("echo packed")
+    first.carry()
+    before = kept()
+    second.answer("exec sleep 30")
+    monkeypatch.setattr(compile_carrier, "CARRY_SECONDS", 1.0)
+    with pytest.raises(BoxError, match="did not take its cache within 1 s"):
+        second.carry()
+    assert kept() == before != []
+
+
 def test_a_box_that_never_becomes_ready_is_given_up(places: list[Place]) -> None:
     places[0].say(ready=False)
     with pytest.raises(BoxError, match="not ready after 0 minutes"):
-        places[0].carry()
+        places[0].carry(minutes=0.02)
     assert not (stack_dir("local") / DONE).exists()
 
 
 def test_a_box_that_breaks_off_leaves_no_half_cache(places: list[Place]) -> None:
-    place = places[0]
-    place.compile()
-    there = place.box.onbox.root / "opt/daybox/bin/cache"
-    state = '{"card": "c", "bytes": 9, "begun": true}'
-    place.box.program(there, f"#!/bin/sh\n[ $1 = state ] && echo '{state}' || {{ echo half; exit 1; }}\n")
+    places[0].answer("echo half; exit 1")
     with pytest.raises(BoxError, match="did not come whole"):
-        place.carry()
+        places[0].carry()
     assert kept() == []
 
 
 def test_more_than_is_kept_is_cut_off(places: list[Place], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compile_carrier, "MOST_BYTES", 1 << 20)
-    place, state = places[0], '{"card": "c", "bytes": 9, "begun": true}'
-    there = place.box.onbox.root / "opt/daybox/bin/cache"
-    place.box.program(there, f"#!/bin/sh\n[ $1 = state ] && echo '{state}' || exec cat /dev/zero\n")
+    places[0].answer("exec cat /dev/zero")
     with pytest.raises(BoxError, match="did not come whole"):
-        place.carry()
+        places[0].carry()
     assert kept() == []
 
 

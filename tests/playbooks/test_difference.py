@@ -63,6 +63,11 @@ def test_a_difference_is_the_lines_that_differ() -> None:
     assert changed_lines("a: 1\nb: 2\n", COMPOSE) == ["-b: 2", "+b: 3"]
 
 
+def test_no_line_of_the_boxs_own_hides_another() -> None:
+    """It is read before consent is given."""
+    assert changed_lines("a: 1\nb: 2\x1b[1A\x1b[2K\n", COMPOSE) == ["-b: 2 [1A [2K", "+b: 3"]
+
+
 def test_facts_are_compared_fact_by_fact() -> None:
     file = File("/opt/daybox/facts.json", 0o644, '{"hub": "h", "model": "new"}\n')
     assert changed_lines('{"model": "old", "hub": "h"}', file) == ['- "model": "old"', '+ "model": "new"']

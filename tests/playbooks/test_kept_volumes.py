@@ -2,17 +2,32 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from playbooks.kept_volumes import KeptVolume, kept_or_why, kept_volumes, volume_words
+from playbooks.kept_volumes import KeptVolume, asked_for, kept_or_why, kept_volumes, volume_words
+from stacks import stack_file
 from stacks.account import Account
+from stacks.places import owner_file, write_private
 from stacks.volume_terms import tags_of
 from tests.cloud import Cloud
 
 UNTIL = datetime(2026, 12, 26, 18, tzinfo=UTC)
 ALL = ("*",)
+
+
+@pytest.fixture(autouse=True)
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout of one stack, which asks for no volume, on the laptop of `me`."""
+    (tmp_path / "stacks").mkdir()
+    (tmp_path / "stacks/Pulumi.coder-30b.yaml").write_text("config: {}\n")
+    (tmp_path / "Pulumi.yaml").write_text('config: {"daybox:volume": {default: "false"}}\n')
+    monkeypatch.setattr(stack_file, "ROOT", tmp_path)
+    monkeypatch.setenv("DAYBOX_STATE", str(tmp_path / "state"))
+    write_private(owner_file(), "me\n")
+    return tmp_path
 
 
 @pytest.fixture
@@ -49,9 +64,37 @@ def test_a_volume_without_an_end_says_so(cloud: Cloud, account: Account) -> None
     assert (found.stack, found.until) == ("?", None) and "until somebody ends it" in volume_words(found.row())
 
 
+def test_another_owners_volume_is_not_for_us_to_end(cloud: Cloud, account: Account) -> None:
+    made(cloud, "daybox-coder", tags_of("coder", "bob", UNTIL))
+    assert volume_words(kept_volumes(account, ALL)[0].row()).endswith(
+        "until 2026-12-26; owner bob pays for it: ask them"
+    )
+
+
+def test_a_volume_that_lost_its_stack_is_ended_by_no_word_that_names_one(cloud: Cloud, account: Account) -> None:
+    made(cloud, "daybox-x", ["daybox"])
+    assert volume_words(kept_volumes(account, ALL)[0].row()).endswith(
+        "; it does not say which stack it is of: the Cloud Manager ends it"
+    )
+
+
 def test_a_token_that_may_not_see_volumes_is_not_asked_for_them(cloud: Cloud, account: Account) -> None:
     cloud.fault("server-error", "GET", "^/v4/volumes$", times=None)
     assert kept_or_why(account, ["linodes:read_write"]) == ([], "")
+
+
+def test_where_a_stack_asks_for_a_volume_that_token_is_a_reason_for_doubt(account: Account, checkout: Path) -> None:
+    (checkout / "stacks/Pulumi.coder-30b.yaml").write_text('config: {"daybox:volume": "true"}\n')
+    assert kept_or_why(account, ["linodes:read_write"]) == (
+        [],
+        "volumes may bill that are not shown: the token lacks the scope volumes:read_write",
+    )
+    assert kept_or_why(account, ALL) == ([], "")
+
+
+def test_a_stack_is_asked_alone_if_it_is_named(checkout: Path) -> None:
+    (checkout / "stacks/Pulumi.coder-32b.yaml").write_text('config: {"daybox:volume": "true"}\n')
+    assert [asked_for(), asked_for("coder-32b"), asked_for("coder-30b")] == [["coder-32b"], ["coder-32b"], []]
 
 
 def test_an_account_that_does_not_say_is_told_of_and_hides_nothing_else(cloud: Cloud, account: Account) -> None:

@@ -281,14 +281,35 @@ def test_a_token_that_may_not_delete_is_refused_at_once(
 def test_what_the_token_does_not_let_us_see_is_said(
     laptop: Laptop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    laptop.cloud.add_token("weak", "linodes:read_write events:read_only firewall:read_write")
-    monkeypatch.setattr("playbooks.accounts.deploy_token", lambda _: "weak")
+    with_weak_token(laptop, monkeypatch, asking=[])
     report = told(capsys, yes=True)
     assert report["not_looked_at"] == [
         "volumes: the token lacks the scope volumes:read_write",
         "tokens: the token lacks the scope account:read_write",
     ]
-    assert report["status"] == 0
+    assert report["status"] == 0 and sweeps.last_good() is not None
+
+
+def with_weak_token(laptop: Laptop, monkeypatch: pytest.MonkeyPatch, *, asking: list[str]) -> None:
+    """From now on a token that may not see volumes. asking: the stacks that ask for one."""
+    laptop.cloud.add_token("weak", "linodes:read_write events:read_only firewall:read_write")
+    monkeypatch.setattr("playbooks.accounts.deploy_token", lambda _: "weak")
+    monkeypatch.setattr("playbooks.look.asked_for", lambda stack: [name for name in asking if stack in (None, name)])
+
+
+def test_volumes_that_cannot_be_seen_and_are_asked_for_make_no_good_sweep(
+    laptop: Laptop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Their end would not be kept, and nobody would say so. What can be ended goes all the same."""
+    past = laptop.box(laptop.lease("past"), EARLIER)
+    with_weak_token(laptop, monkeypatch, asking=["coder-30b"])
+    report = told(capsys, yes=True)
+    assert report["faults"] == [
+        "volumes: the token lacks the scope volumes:read_write, so no end of theirs is kept, and coder-30b may have one"
+    ]
+    assert (kinds(report["ended"]), report["status"]) == ({past: "past"}, CloudError.exit_code)
+    assert sweeps.last_good() is None
+    assert told(capsys, stack="past", yes=True)["faults"] == []
 
 
 def test_an_entry_that_cannot_be_read_is_a_fault_and_keeps_nothing_else_alive(

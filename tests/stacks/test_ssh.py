@@ -70,6 +70,11 @@ def test_what_a_command_prints_may_be_no_text(tmp_path: Path, monkeypatch: pytes
     assert (done.stdout, done.stderr) == ("a\ufffdb", "\ufffd")
 
 
+def test_what_whoever_answered_wrote_moves_nothing_on_a_terminal(target: Target) -> None:
+    error = transport_error(target, "Traceback\n\x1b]0;owned\x07\x1b[2JOSError: x")
+    assert error.fact == "box/daybox-7: not reached at 127.0.0.1 port 9: ]0;owned  [2JOSError: x"
+
+
 @pytest.mark.parametrize(
     ("said", "fact"),
     [

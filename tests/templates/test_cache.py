@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from templates.box.cache import REFUSED
 from tests.templates.conftest import OnBox
 
 GRAPH = "torch_compile_cache/0123/rank_0_0/graph.so"
@@ -97,7 +98,7 @@ def test_links_and_half_unpacked_drafts_are_not_carried(onbox: OnBox, other: OnB
 def test_nothing_of_a_hostile_tar_reaches_the_cache(other: OnBox, hostile: tarfile.TarInfo) -> None:
     before = sorted(other.root.rglob("*"))
     done = unpacked(other, tar(member("torch_compile_cache/good"), hostile))
-    assert done.returncode == 1 and b"refused: " in done.stderr
+    assert done.returncode == REFUSED and b"refused: " in done.stderr
     assert cached(other) == {}
     new = {path.relative_to(other.root) for path in set(other.root.rglob("*")) - set(before)}
     assert all(str(path).startswith(("var", "opt/daybox/bin")) for path in new), new
@@ -112,7 +113,7 @@ def test_a_bomb_is_refused_before_it_goes_off(other: OnBox) -> None:
     """Three GiB of zeros in a few KB: by what its header says, nothing of it is written."""
     header = member("bomb", size=3 << 30).tobuf()
     done = unpacked(other, gzip.compress(header + bytes(1 << 20)))
-    assert done.returncode == 1 and b"too much of it" in done.stderr
+    assert done.returncode == REFUSED and b"too much of it" in done.stderr
 
 
 @pytest.mark.parametrize("damage", [b"", b"more"], ids=["cut off", "longer"])
@@ -121,13 +122,19 @@ def test_what_is_not_the_file_that_was_meant_is_not_even_opened(onbox: OnBox, ot
     packed = said(onbox, "pack").stdout
     spoilt = packed + damage if damage else packed[:-20]
     done = said(other, "unpack", hashlib.sha256(packed).hexdigest(), stdin=spoilt)
-    assert done.returncode == 1 and b"what came is damaged" in done.stderr
+    assert done.returncode == REFUSED and b"what came is damaged" in done.stderr
     assert cached(other) == {}
 
 
 def test_a_file_that_is_no_tar_is_refused(other: OnBox) -> None:
-    assert unpacked(other, gzip.compress(b"no tar" * 1000)).returncode == 1
+    assert unpacked(other, gzip.compress(b"no tar" * 1000)).returncode == REFUSED
     assert cached(other) == {}
+
+
+def test_trouble_of_the_boxs_own_says_nothing_of_what_came(onbox: OnBox, other: OnBox) -> None:
+    onbox.write(f"{HERE}/{GRAPH}", "code")
+    other.write(HERE, "a file where the folder should be")
+    assert unpacked(other, said(onbox, "pack").stdout).returncode == 1
 
 
 def test_its_state_tells_card_bytes_and_whether_vllm_has_begun(onbox: OnBox) -> None:
@@ -147,6 +154,18 @@ def test_without_a_card_the_processor_stands_for_it(onbox: OnBox) -> None:
     onbox.command("docker", "exit 1")
     found = json.loads(said(onbox, "state").stdout)
     assert found["card"] and (found["bytes"], found["begun"]) == (0, False)
+
+
+@pytest.mark.parametrize(
+    "driver",
+    ["exit 127", "echo NVIDIA-SMI has failed because it could not communicate with the NVIDIA driver.; exit 9"],
+    ids=["not installed", "not loaded"],
+)
+def test_a_card_whose_driver_does_not_answer_yet_has_no_name(onbox: OnBox, driver: str) -> None:
+    onbox.command("nvidia-smi", driver)
+    onbox.command("docker", "exit 1")
+    onbox.write("sys/bus/pci/devices/0000:00:02.0/vendor", "0x10de\n")
+    assert json.loads(said(onbox, "state").stdout)["card"] == ""
 
 
 def test_what_took_no_compiling_is_nothing_to_carry(onbox: OnBox) -> None:

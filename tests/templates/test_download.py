@@ -205,6 +205,14 @@ def test_a_token_opens_a_gated_model_and_reaches_nobody_but_the_hub(onbox: OnBox
     assert "hf_secret" not in done.stdout + done.stderr
 
 
+def test_a_token_that_cannot_be_sent_is_not_told_to_the_journal(onbox: OnBox, hub: Hub) -> None:
+    """Python says which header it refuses, and the header is the token."""
+    onbox.write("run/daybox/hub-token", "hf_sec\nret\n", 0o600)
+    assert download(onbox).stderr == (
+        "some/tiny: api/models/some/tiny/revision/main: HF_TOKEN is no token that can be sent\n"
+    )
+
+
 def test_a_model_that_does_not_exist_is_named(onbox: OnBox, hub: Hub) -> None:
     hub.faults = [404]
     assert download(onbox).stderr == "some/tiny: api/models/some/tiny/revision/main: HTTP Error 404: Not Found\n"
@@ -227,6 +235,18 @@ def test_a_model_larger_than_the_disk_is_refused_before_its_first_byte(onbox: On
     assert done.returncode == 1
     assert f"the disk of {onbox.root}/var/lib/daybox/models has " in done.stderr
     assert not [path for path in hub.requests if "/resolve/" in path]
+
+
+def test_of_a_volume_that_is_too_small_the_ways_out_are_named(onbox: OnBox, hub: Hub) -> None:
+    """As when the catalog pins another revision: the last one fills it."""
+    del onbox.environment["DAYBOX_PIECE"]
+    onbox.write("opt/daybox/volume", "/dev/disk/by-id/x\n")
+    hub.row = lambda path: {"type": "file", "path": path, "size": 2**44, "oid": "0"}  # type: ignore[method-assign]
+    assert re.search(
+        " GiB; `fab doctor --fix` removes other models and revisions, "
+        "or `pulumi config set daybox:volumeGib [0-9]{5,6}` and `pulumi up` enlarge it with the box's next boot\n$",
+        download(onbox).stderr,
+    )
 
 
 def test_an_empty_file_is_a_file(onbox: OnBox, hub: Hub) -> None:

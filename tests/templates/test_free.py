@@ -51,6 +51,23 @@ def test_other_models_go_and_the_stacks_own_stays_whole(box: OnBox) -> None:
     assert (models(box) / "tiny/model.safetensors").stat().st_size == MIB
 
 
+def test_of_a_pinned_model_an_earlier_revision_goes_though_the_link_means_it(box: OnBox) -> None:
+    """As on a volume that was made for one revision, when the catalog pins another."""
+    new = "a" * 40
+    box.facts(model={"revision": new})
+    box.write(f"var/lib/daybox/models/.tiny-{new}/.model.safetensors.part", "x")
+    freed(box)
+    assert sorted(path.name for path in models(box).iterdir()) == [f".tiny-{new}", "tiny"]
+
+
+@pytest.mark.parametrize("docker", ["echo 0123abcd", "exit 1"], ids=["it runs", "nobody knows"])
+def test_what_a_vllm_that_runs_may_read_again_stays(box: OnBox, docker: str) -> None:
+    box.facts(model={"revision": "a" * 40})
+    box.command("docker", docker)
+    freed(box)
+    assert sorted(path.name for path in models(box).iterdir()) == [".tiny-1", "tiny"]
+
+
 def test_weights_that_the_cloud_handed_in_are_not_touched(box: OnBox) -> None:
     handed = box.write("var/cache/daybox/models/third/model.safetensors", "x")
     (models(box) / "third").symlink_to(handed.parent)
@@ -67,7 +84,12 @@ def test_every_step_says_what_it_gave(box: OnBox) -> None:
         "package archives",
     ]
     assert all(isinstance(row["mib"], int) and not row["why"] for row in rows)
-    assert box.calls() == ["docker image prune --force", "journalctl --rotate --vacuum-size=16M", "apt-get clean"]
+    assert box.calls() == [
+        "docker image prune --force",
+        "docker ps --quiet --filter name=^vllm$",
+        "journalctl --rotate --vacuum-size=16M",
+        "apt-get clean",
+    ]
 
 
 def test_a_step_that_fails_says_why_and_stops_no_other(box: OnBox) -> None:
