@@ -22,11 +22,14 @@ from stacks.values import networks
 KEY = "sshFrom"
 FIREWALL = "**linode:index/firewall:Firewall::firewall"  # of the stack's resources this one, so that nothing is rented
 REACH_SECONDS = 20.0  # the cloud's firewall takes a moment
-# Behind a router's address. Source: RFC 1918, 6598, 3927, 1122, 4193, 4291.
+# Of no sender whom the cloud sees: behind a router's address, nobody's, or of many.
+# Source: RFC 1918, 6598, 3927, 1122, 5771, 1112, 4193, 4291.
 UNSEEN = (
     *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8"),
-    *("fc00::/7", "fe80::/10", "::1/128"),
+    *("0.0.0.0/8", "224.0.0.0/3"),
+    *("fc00::/7", "fe80::/10", "::1/128", "::/128", "::ffff:0:0/96", "ff00::/8"),
 )
+WIDEST = {4: 8, 6: 16}  # the shortest prefix of each family: whoever writes a shorter one mistyped it
 HELP = STACK_HELP | {
     "ip": "an address, or a network as 203.0.113.0/24; else what the box sees, or the API",
     "only": "let in nobody else: takes the place of the others",
@@ -49,6 +52,8 @@ def allow(
     found = Seen(asked, "you") if asked else looked_for(target, account)
     before = find_settings(box.stack).ssh_from
     network = one_network(found.address)
+    if only:
+        check_family(box, network)
     after = networks_after(before, network, only=only)
     if after != before:
         check_agreed(box, before, after, found, consent=not yes, can_ask=not json)
@@ -75,9 +80,14 @@ def one_network(text: str) -> str:
     found = networks(text)
     if len(found) > 1:
         raise UsageError(f"--ip: {text!r} is more than one network", hint="run this once for each")
-    if any(is_within(ipaddress.ip_network(found[0]), ipaddress.ip_network(one)) for one in UNSEEN):
+    wanted = ipaddress.ip_network(found[0])
+    if wanted.prefixlen < WIDEST[wanted.version]:
         raise UsageError(
-            f"--ip: {found[0]} is private: the cloud never sees such an address",
+            f"--ip: {wanted} is a large part of the world", hint=f"write at least /{WIDEST[wanted.version]}"
+        )
+    if any(is_within(wanted, ipaddress.ip_network(one)) for one in UNSEEN):
+        raise UsageError(
+            f"--ip: {wanted} is not public: the cloud never sees such an address",
             hint="name the public address that your router or VPN has",
         )
     return found[0]
@@ -91,6 +101,16 @@ def networks_after(before: Sequence[str], network: str, *, only: bool) -> tuple[
     if any(is_within(wanted, ipaddress.ip_network(one)) for one in before):
         return tuple(before)
     return networks(given("ip", ",".join((*before, network)), networks))
+
+
+def check_family(box: Box, network: str) -> None:
+    """Raises UsageError if nobody of this network reaches the box, because its address is of the other family."""
+    family = ipaddress.ip_address(box.address).version
+    if ipaddress.ip_network(network).version != family:
+        raise UsageError(
+            f"--only: with {network} alone nobody reaches the box, which has the IPv{family} address {box.address}",
+            hint=f"say the IPv{family} address that your router or VPN has: --ip ADDRESS --only",
+        )
 
 
 def is_within(inner: Any, outer: Any) -> bool:

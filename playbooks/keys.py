@@ -41,7 +41,8 @@ def read_keys(path: Path) -> dict[str, str]:
 
 def client_of(keys: dict[str, str], presented: str) -> str | None:
     """Whose key was presented; None if nobody's. Compares every key in constant time."""
-    found = [name for name, key in keys.items() if hmac.compare_digest(key.encode(), presented.encode())]
+    given = presented.encode(errors="surrogateescape")  # as aiohttp decodes what is no UTF-8
+    found = [name for name, key in keys.items() if hmac.compare_digest(key.encode(), given)]
     return found[0] if found else None
 
 

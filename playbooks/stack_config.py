@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from playbooks.boxes import PREFIX, ROOT
 from stacks.errors import ConfigError
-from stacks.secrets import for_child
+from stacks.secrets import for_child, masked
 
 CONFIG_SECONDS = 60
 
@@ -19,7 +19,7 @@ def config_set(stack: str, values: Mapping[str, str | None]) -> Iterator[None]:
     """The stack's own file has `values`; whatever goes wrong within, what was there comes back.
 
     values: key without prefix -> text, as `{"context": "16384"}`; None: the default of Pulumi.yaml holds.
-    Raises ConfigError with Pulumi's last words.
+    Raises ConfigError with Pulumi's last words, or for a value that is a secret.
     """
     before = {key: own_text(stack, key) for key in values}
     try:
@@ -31,11 +31,19 @@ def config_set(stack: str, values: Mapping[str, str | None]) -> Iterator[None]:
 
 
 def own_text(stack: str, key: str) -> str | None:
-    """The value in the stack's own file; None if that of Pulumi.yaml holds."""
-    from stacks.stack_file import config_of, loaded, plain
+    """The value in the stack's own file; None if that of Pulumi.yaml holds.
+
+    Raises ConfigError for a secret one: it could be put back neither as it was nor in clear.
+    """
+    from stacks.stack_file import SECRET, config_of, loaded, plain
 
     text, _ = loaded(stack)
     value = config_of(text).get(f"{PREFIX}{key}")
+    if value is not None and plain(value) is SECRET:
+        raise ConfigError(
+            f"stacks/{stack}/{key}: is set with --secret, and would stand there in clear",
+            hint=f"pulumi config set -s {stack} --secret {PREFIX}{key}, then pulumi up -s {stack}",
+        )
     return None if value is None else plain(value)
 
 
@@ -93,7 +101,7 @@ def pulumi_up_quietly(stack: str) -> int:
             status = waited_for(process)
         said.seek(0)
         if status:
-            print(said.read().decode(errors="replace"), file=sys.stderr, flush=True)
+            print(masked(said.read().decode(errors="replace")), file=sys.stderr, flush=True)
         return status
 
 

@@ -31,12 +31,12 @@ CARRIED = (
 )
 
 
-def program_text(environment: Mapping[str, str], state: Path) -> str:
+def program_text(environment: Mapping[str, str], state: Path, *, has_token: bool) -> str:
     """The program that the timer starts: all that `fab sweep` needs of the shell it was installed from, but no token.
 
-    state: daybox's state folder.
+    state: daybox's state folder. has_token: whether there is one in it; a file that is named must be there.
     """
-    own = {STATE_VARIABLE: str(state), TOKEN_FILE_VARIABLE: str(state / "sweep/token")}
+    own = {STATE_VARIABLE: str(state), TOKEN_FILE_VARIABLE: str(state / "sweep/token") if has_token else ""}
     values = {name: environment[name] for name in CARRIED if name in environment} | own
     return render(
         "sweep.sh.j2",
@@ -64,7 +64,8 @@ def install() -> None:
     before = Before.read(found)
     try:
         word = kept_token(given, owner)
-        write_private(program, program_text(os.environ, state_dir().resolve())).chmod(0o700)
+        text = program_text(os.environ, state_dir().resolve(), has_token=sweep_token.token_file().is_file())
+        write_private(program, text).chmod(0o700)
         take_away(found)
         (folder() / "ended").unlink(missing_ok=True)
         begun = time.time()

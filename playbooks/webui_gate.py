@@ -2,6 +2,9 @@
 
 Open WebUI asks for its own login; no client key is needed here. Held like the first port, and as the first answers only
 who calls it by a name of this laptop, and no page of another origin.
+
+A browser keeps cookies by host, not by port: it sends here what any program of this laptop has set. So the box's own
+bear this port in their names on this side, and no other goes to the box.
 """
 
 import asyncio
@@ -43,6 +46,7 @@ class Gate:
 
     def __init__(self, port: int, state: State, socket: str) -> None:
         self.port, self.state, self._socket = port, state, socket
+        self._mark = f"dbx-{port}-"
         self._session: ClientSession | None = None
 
     def app(self) -> web.Application:
@@ -74,11 +78,11 @@ class Gate:
         async with self._client().request(
             request.method,
             self._url(request),
-            headers=passed(request.headers),
+            headers=to_box(request.headers, self._mark),
             data=request.content if request.can_read_body else None,
             allow_redirects=False,
         ) as upstream:
-            response = web.StreamResponse(status=upstream.status, headers=passed(upstream.headers))
+            response = web.StreamResponse(status=upstream.status, headers=to_browser(upstream.headers, self._mark))
             await response.prepare(request)
             await stream(request, upstream, response)
         return response
@@ -86,7 +90,8 @@ class Gate:
     async def _join(self, request: web.Request) -> web.StreamResponse:
         """Two websockets, and whatever comes from one goes to the other."""
         asked = [word.strip() for word in request.headers.get("Sec-WebSocket-Protocol", "").split(",") if word.strip()]
-        kept = {name: value for name, value in passed(request.headers).items() if not name.lower().startswith("sec-")}
+        found = to_box(request.headers, self._mark).items()
+        kept = {name: value for name, value in found if not name.lower().startswith("sec-")}
         async with self._client().ws_connect(
             self._url(request), protocols=asked, headers=kept, max_msg_size=0
         ) as upstream:
@@ -141,6 +146,23 @@ def passed(headers: Mapping[str, str]) -> CIMultiDict[str]:
     for name, value in headers.items():
         if name.lower() not in OWN_HEADERS:
             kept.add(name, value)
+    return kept
+
+
+def to_box(headers: Mapping[str, str], mark: str) -> CIMultiDict[str]:
+    """The headers of a request, with those cookies that the box has set. mark: with which their names begin here."""
+    kept = passed(headers)
+    cookies = [cookie.strip() for line in kept.popall("Cookie", []) for cookie in line.split(";")]
+    if own := [cookie.removeprefix(mark) for cookie in cookies if cookie.startswith(mark)]:
+        kept["Cookie"] = "; ".join(own)
+    return kept
+
+
+def to_browser(headers: Mapping[str, str], mark: str) -> CIMultiDict[str]:
+    """The headers of an answer, the cookies that it sets marked."""
+    kept: CIMultiDict[str] = CIMultiDict()
+    for name, value in passed(headers).items():
+        kept.add(name, f"{mark}{value}" if name.lower() == "set-cookie" else value)
     return kept
 
 

@@ -34,13 +34,13 @@ def seen(target: Target, account: Account) -> Seen:
     """Where this laptop is. Raises UsageError with the line to type if neither box nor API tells."""
     if address := over_the_tunnel(target) or over_ssh(target):
         return Seen(address, "the box")
+    family = ipaddress.ip_address(target.address).version
     try:
-        login = newest(account.rows(LOGINS), account.profile().now)
-        why = f"the API knows of no login within {FRESH_SECONDS // 60} minutes"
+        if login := newest(account.rows(LOGINS), account.profile().now, family):
+            return Seen(*login)
+        why = f"the API knows of no login over IPv{family} within {FRESH_SECONDS // 60} minutes"
     except CloudError as error:
-        login, why = None, error.fact
-    if login:
-        return Seen(*login)
+        why = error.fact
     raise UsageError(f"fab allow: where this laptop is, is not known: the box is not reached, and {why}", hint=WAY_OUT)
 
 
@@ -81,9 +81,17 @@ def address_in(connection: str) -> str:
         return ""
 
 
-def newest(logins: list[dict[str, Any]], now: datetime) -> tuple[str, str] | None:
-    """Address and description of the newest login, if it is fresh."""
-    good = [row for row in logins if row.get("status") == "successful" and address_in(str(row.get("ip")))]
+def is_of(family: int, text: str) -> bool:
+    """Whether it is an address of this family, 4 or 6."""
+    return bool(address := address_in(text)) and ipaddress.ip_address(address).version == family
+
+
+def newest(logins: list[dict[str, Any]], now: datetime, family: int) -> tuple[str, str] | None:
+    """Address and description of the newest login, if it is fresh.
+
+    family: 4 or 6, as the box's address: one of the other family is not the one that the box will see.
+    """
+    good = [row for row in logins if row.get("status") == "successful" and is_of(family, str(row.get("ip")))]
     if not good:
         return None
     row = max(good, key=lambda one: str(one["datetime"]))

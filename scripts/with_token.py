@@ -4,6 +4,7 @@ It is started by its path, from any folder, by scripts/bin/pulumi. The token is 
 """
 
 import os
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -12,16 +13,35 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 INTERRUPTED, NOT_FOUND = 130, 127  # a shell's own
 LOCAL = "local"
+SELECTED_SECONDS = 10.0  # it takes 0.2
+
+
+def option(words: Sequence[str], short: str, long: str) -> str:
+    """What an option of a Pulumi command line says: `-s x`, `-sx`, `-s=x`, `--stack x`, `--stack=x`; or empty."""
+    for word, following in pairwise([*words, ""]):
+        if word in (short, long):
+            return following
+        if word.startswith(f"{long}="):
+            return word.removeprefix(f"{long}=")
+        if word.startswith(short):
+            return word.removeprefix(short).removeprefix("=")
+    return ""
 
 
 def stack_in(words: Sequence[str], environment: Mapping[str, str]) -> str:
     """The stack that a Pulumi command line names; empty if it is the selected one."""
-    for word, following in pairwise([*words, ""]):
-        if word in ("-s", "--stack"):
-            return following
-        if word.startswith("--stack="):
-            return word.removeprefix("--stack=")
-    return environment.get("PULUMI_STACK", "")
+    return option(words, "-s", "--stack") or environment.get("PULUMI_STACK", "")
+
+
+def selected(words: Sequence[str]) -> str:
+    """The stack that Pulumi means if it is told none; empty if there is none, or no Pulumi to be asked."""
+    folder = option(words, "-C", "--cwd") or "."
+    asked = [words[0], "-C", folder, "stack", "--show-name", "--non-interactive"]
+    try:
+        done = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=SELECTED_SECONDS)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def is_local(stack: str) -> bool:
@@ -40,7 +60,7 @@ def main(words: Sequence[str]) -> int:
 
     environment = dict(os.environ)
     try:
-        if not is_local(stack_in(words, environment)) and (token := linode_token().value):
+        if not is_local(stack_in(words, environment) or selected(words)) and (token := linode_token().value):
             environment[LINODE_TOKEN] = token
     except DayboxError as error:
         print(error.line(), file=sys.stderr)

@@ -20,7 +20,7 @@ from stacks.market import market
 from stacks.month import spent_or_unknown
 from stacks.ports import check_ports
 from stacks.price import Price, price_of
-from stacks.secrets import LINODE_TOKEN, is_command
+from stacks.secrets import LINODE_TOKEN, linode_token
 from stacks.settings import Settings
 from stacks.values import nearest
 from stacks.volume_terms import Terms, terms_of
@@ -55,6 +55,7 @@ class Lot:
 def lot_of(settings: Settings) -> Lot:
     """Everything `up` must know before it creates anything. Raises DayboxError, having changed nothing."""
     check_login_key(settings.ssh_public_key)
+    check_ports(settings)  # each time: what is set while a lease runs may be another's port, too
     owner, bundle = owner_id(), bundle_for(settings)
     account = Account(settings.api_url, deploy_token(settings.cloud.token))
     check_provider_has(settings.cloud.token)
@@ -66,7 +67,6 @@ def lot_of(settings: Settings) -> Lot:
     lease = current_lease(settings.stack, owner, listed, held, profile.now)
     known = ledger.read(lease.id)
     if known is None:
-        check_ports(settings)
         check_region(settings, account)
     first_key = first_host_key(settings.stack, fresh=known is None)
     data = as_base64(user_data(bundle, *first_key))
@@ -79,11 +79,10 @@ def lot_of(settings: Settings) -> Lot:
 
 
 def check_provider_has(cloud_token: str) -> None:
-    """Raises ConfigError if we found a token and Pulumi's provider, which reads its environment alone, would not."""
-    text = os.environ.get(LINODE_TOKEN, "").strip()
-    if not cloud_token and (not text or is_command(text)):
+    """Raises ConfigError unless Pulumi's provider, which reads its environment alone, has the token that we have."""
+    if not cloud_token and os.environ.get(LINODE_TOKEN) != linode_token().value:
         raise ConfigError(
-            "LINODE_TOKEN: this pulumi does not have it in clear, and its linode provider looks nowhere else",
+            "LINODE_TOKEN: is not the token that daybox found, and this pulumi's linode provider looks nowhere else",
             hint="source scripts/env: its pulumi asks for it where you keep it",
         )
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Lock
 
 from stacks.errors import ConfigError
+from stacks.first_line import first_line
 
 LINODE_TOKEN, HF_TOKEN = "LINODE_TOKEN", "HF_TOKEN"
 TOKEN_FILE_VARIABLE = "DAYBOX_TOKEN_FILE"  # what runs unattended finds its token in a file, not in its environment
@@ -73,11 +74,11 @@ _seen: set[str] = set()  # every secret that this process has read
 def linode_token() -> Found:
     """The token of the account that pays. Raises ConfigError for one that is there and cannot be used.
 
-    A file that was named comes first: a timer that inherits somebody's LINODE_TOKEN must not outlive its rotation.
+    A file that was named comes first, and alone, also if it is not there: a timer that inherits somebody's LINODE_TOKEN
+    must not outlive its rotation, and nobody means another account than the one he named.
     """
-    file = Path(os.environ.get(TOKEN_FILE_VARIABLE, ""))
-    if file.is_file():
-        return seen(Found(checked(TOKEN_FILE_VARIABLE, text_of(file)), TOKEN_FILE_VARIABLE))
+    if named := os.environ.get(TOKEN_FILE_VARIABLE):
+        return seen(Found(checked(TOKEN_FILE_VARIABLE, text_of(Path(named))), TOKEN_FILE_VARIABLE))
     return seen(from_variable(LINODE_TOKEN) or from_linode_cli(os.environ))
 
 
@@ -87,12 +88,12 @@ def text_of(file: Path) -> str:
         return file.read_text()
     except (OSError, UnicodeDecodeError) as error:
         fact = f"{TOKEN_FILE_VARIABLE}: {file} cannot be read: {type(error).__name__}"
-        raise ConfigError(fact, hint="put the token there, and nothing else") from None
+        raise ConfigError(fact, hint="put the token there, and nothing else, or unset it") from None
 
 
 def has_linode_token() -> bool:
     """Whether there is a token to ask with, as far as can be told without running anything."""
-    if Path(os.environ.get(TOKEN_FILE_VARIABLE, "")).is_file() or os.environ.get(LINODE_TOKEN, "").strip():
+    if os.environ.get(TOKEN_FILE_VARIABLE) or os.environ.get(LINODE_TOKEN, "").strip():
         return True
     try:
         return from_linode_cli(os.environ).value != ""
@@ -101,7 +102,7 @@ def has_linode_token() -> bool:
 
 
 def hub_token() -> Found:
-    """The Hub's token in HF_TOKEN; empty if there is none. Raises ConfigError for a command that gives none."""
+    """The Hub's token in HF_TOKEN; empty if there is none. Raises ConfigError for one that cannot be used."""
     return seen(from_variable(HF_TOKEN) or Found())
 
 
@@ -110,14 +111,9 @@ def from_variable(name: str) -> Found | None:
     text = os.environ.get(name, "").strip()
     if not text:
         return None
-    if is_command(text):
+    if text.startswith(COMMAND):
         return Found(_once.of(text, lambda: told_by(name, text.removeprefix(COMMAND))), f"{name}'s command")
-    return Found(checked(name, text) if name == LINODE_TOKEN else text, name, may_be_kept=True)
-
-
-def is_command(text: str) -> bool:
-    """Whether a variable's text names a program that tells the secret."""
-    return text.strip().startswith(COMMAND)
+    return Found(checked(name, text), name, may_be_kept=True)
 
 
 def told_by(name: str, line: str) -> str:
@@ -132,16 +128,18 @@ def told_by(name: str, line: str) -> str:
     if not words:
         raise ConfigError(f"{name}: its command is empty", hint="write it as 'command: op read op://dev/linode/token'")
     try:
-        done = subprocess.run(words, stdout=subprocess.PIPE, timeout=COMMAND_SECONDS, check=False)
+        told, status = first_line(words, COMMAND_SECONDS)
     except OSError as error:
         raise ConfigError(f"{name}: {words[0]}: {error.strerror}", hint="is that program on PATH?") from None
     except subprocess.TimeoutExpired:
         hint = "run it by hand: does it wait for you?"
-        raise ConfigError(f"{name}: {words[0]} told nothing within {COMMAND_SECONDS:.0f} s", hint=hint) from None
-    if done.returncode:
+        raise ConfigError(f"{name}: {words[0]} has not ended within {COMMAND_SECONDS:.0f} s", hint=hint) from None
+    except ValueError:
+        raise ConfigError(f"{name}: {words[0]} printed more than a token", hint="run it by hand") from None
+    if status:
         hint = "its own words stand above; are you signed in there?"
-        raise ConfigError(f"{name}: {words[0]} ended with status {done.returncode}", hint=hint)
-    return checked(f"{name}: {words[0]}", (done.stdout.decode(errors="replace").splitlines() or [""])[0])
+        raise ConfigError(f"{name}: {words[0]} ended with status {status}", hint=hint)
+    return checked(f"{name}: {words[0]}", told.decode(errors="replace"))
 
 
 def checked(where: str, text: str) -> str:

@@ -10,7 +10,17 @@ import pytest
 
 from playbooks import allow as module
 from playbooks import stack_config
-from playbooks.allow import check_agreed, check_listed, networks_after, one_network, open_to, row, sentence, unreached
+from playbooks.allow import (
+    check_agreed,
+    check_family,
+    check_listed,
+    networks_after,
+    one_network,
+    open_to,
+    row,
+    sentence,
+    unreached,
+)
 from playbooks.whereabouts import Seen
 from stacks.errors import BoxError, CloudError, UsageError
 from stacks.values import networks
@@ -56,11 +66,19 @@ def test_an_address_is_its_own_network(text: str, network: str) -> None:
         ("203.0.113.7/24", "has host bits set"),
         ("home", "does not appear to be"),
         ("203.0.113.7,203.0.113.8", "more than one network"),
-        ("192.168.1.5", "is private"),
-        ("10.1.0.0/16", "is private"),
-        ("100.64.0.9", "is private"),
-        ("127.0.0.1", "is private"),
-        ("fd00::1", "is private"),
+        ("192.168.1.5", "is not public"),
+        ("10.1.0.0/16", "is not public"),
+        ("100.64.0.9", "is not public"),
+        ("127.0.0.1", "is not public"),
+        ("fd00::1", "is not public"),
+        ("::ffff:10.0.0.1", "is not public"),
+        ("0.0.0.0", "is not public"),
+        ("224.0.0.1", "is not public"),
+        ("255.255.255.255", "is not public"),
+        ("ff02::1", "is not public"),
+        ("0.0.0.0/1", "a large part of the world"),
+        ("8.0.0.0/7", "a large part of the world"),
+        ("2000::/3", "a large part of the world"),
     ],
 )
 def test_what_no_firewall_should_be_told_is_refused_with_a_way_out(text: str, fact: str) -> None:
@@ -68,6 +86,16 @@ def test_what_no_firewall_should_be_told_is_refused_with_a_way_out(text: str, fa
         one_network(text)
     assert fact in caught.value.fact and caught.value.fact.startswith("--ip: ")
     assert caught.value.hint
+
+
+def test_nobody_locks_himself_out_with_an_address_of_the_other_family() -> None:
+    check_family(BOX, HOME)
+    with pytest.raises(UsageError) as caught:
+        check_family(BOX, "2001:db8::7/128")
+    assert caught.value.line() == (
+        f"--only: with 2001:db8::7/128 alone nobody reaches the box, which has the IPv4 address {BOX.address};"
+        " say the IPv4 address that your router or VPN has: --ip ADDRESS --only"
+    )
 
 
 def agreed(**options: bool) -> None:

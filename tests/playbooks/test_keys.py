@@ -43,7 +43,7 @@ def test_clients_started_at_once_lose_no_key() -> None:
 
 
 @pytest.mark.parametrize(
-    ("presented", "client"), [("a-key", "a"), ("b-key", "b"), ("", None), ("a", None), ("é", None)]
+    ("presented", "client"), [("a-key", "a"), ("b-key", "b"), ("", None), ("a", None), ("é", None), ("\udcff", None)]
 )
 def test_a_key_tells_its_client(presented: str, client: str | None) -> None:
     assert client_of({"a": "a-key", "b": "b-key"}, presented) == client

@@ -12,6 +12,7 @@ import pytest
 from playbooks import stack_config
 from playbooks.boxes import ROOT
 from playbooks.stack_config import check_unchanged, config_set, own_file, own_text, pulumi_up_quietly
+from stacks import secrets
 from stacks.errors import CloudError, ConfigError
 from tests.playbooks.pretend_pulumi import calls as calls
 
@@ -56,6 +57,21 @@ def test_only_what_the_stacks_own_file_says_is_put_back(
     assert own_text("s", "maxLifetimeMinutes") == own
 
 
+def test_a_value_that_is_a_secret_is_not_written_in_clear(
+    calls: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "Pulumi.s.yaml"
+    file.write_text("config: {daybox:sshFrom: {secure: v1:abc}}")
+    monkeypatch.setattr("stacks.stack_file.path_of", lambda stack: file)
+    with pytest.raises(ConfigError) as caught, config_set("s", {"context": "4096", "sshFrom": "203.0.113.7/32"}):
+        pytest.fail("it was written")
+    assert caught.value.line() == (
+        "stacks/s/sshFrom: is set with --secret, and would stand there in clear;"
+        " pulumi config set -s s --secret daybox:sshFrom, then pulumi up -s s"
+    )
+    assert not calls.exists()
+
+
 def test_ctrl_c_lets_pulumi_end_by_itself(tmp_path: Path) -> None:
     """In a terminal both get it. A Pulumi that were killed would leave its lock behind."""
     lines = (
@@ -87,6 +103,15 @@ def test_a_quiet_up_is_heard_only_if_it_fails(
     assert pulumi_up_quietly("s") == status
     heard = capfd.readouterr()
     assert (heard.out, heard.err.strip()) == ("", said)
+
+
+def test_what_a_quiet_up_said_is_shown_without_the_token(
+    calls: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secrets, "_seen", {"a-token-of-an-account"})
+    (calls.parent / "pulumi").write_text("#!/bin/sh\necho Authorization: Bearer a-token-of-an-account\nexit 1\n")
+    pulumi_up_quietly("s")
+    assert capfd.readouterr().err.strip() == "Authorization: Bearer ***"
 
 
 def test_a_stack_that_somebody_changed_meanwhile_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

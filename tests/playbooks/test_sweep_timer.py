@@ -59,7 +59,7 @@ def own_tokens(cloud: Cloud) -> list[dict[str, Any]]:
 
 def test_the_program_has_all_that_fab_needs_and_no_token() -> None:
     surroundings = {"PATH": "/my bin:/bin", "LINODE_TOKEN": "planted", "PULUMI_HOME": "/p", "HISTFILE": "/h"}
-    text = program_text(surroundings, Path("/home/an n/daybox"))
+    text = program_text(surroundings, Path("/home/an n/daybox"), has_token=True)
     assert text.splitlines()[2:6] == [
         "export PATH='/my bin:/bin'",
         "export PULUMI_HOME=/p",
@@ -71,10 +71,24 @@ def test_the_program_has_all_that_fab_needs_and_no_token() -> None:
     assert text.splitlines()[-4].endswith('-m fabric sweep --yes --json >"$log" 2>&1')
 
 
+def test_a_program_without_a_token_names_no_file_of_one() -> None:
+    text = program_text({"DAYBOX_TOKEN_FILE": "/somebodys"}, Path("/daybox"), has_token=False)
+    assert "export DAYBOX_TOKEN_FILE=''" in text.splitlines()
+
+
+def test_a_timer_whose_token_is_gone_says_so_and_takes_no_other(linode: Laptop, runner: Path, tmp_path: Path) -> None:
+    install()
+    (tmp_path / "sweep/token").unlink()
+    done = subprocess.run(["sh", tmp_path / "sweep/run"], env=BARE | {"LINODE_TOKEN": DEPLOY}, check=False)
+    assert done.returncode == 4
+    assert f"DAYBOX_TOKEN_FILE: {tmp_path}/sweep/token cannot be read" in (tmp_path / "sweep/log").read_text()
+    remove()
+
+
 def test_the_program_is_a_shell_script_that_passes_on_how_the_sweep_ended(laptop: Laptop, tmp_path: Path) -> None:
     (tmp_path / "sweep").mkdir()
     program = tmp_path / "sweep/run"
-    program.write_text(program_text(os.environ, tmp_path))
+    program.write_text(program_text(os.environ, tmp_path, has_token=False))
     done = subprocess.run(["sh", program], env=BARE, check=False)
     assert (done.returncode, (tmp_path / "sweep/ended").read_text()) == (0, "0\n")
     laptop.cloud.fault("server-error", "GET", "/linode/instances", times=None)
@@ -89,7 +103,7 @@ def test_a_log_that_cannot_be_written_stops_no_sweep(laptop: Laptop, tmp_path: P
     (tmp_path / "sweep").mkdir()
     (tmp_path / "sweep/log").symlink_to(log)
     program = tmp_path / "sweep/run"
-    program.write_text(program_text(os.environ, tmp_path))
+    program.write_text(program_text(os.environ, tmp_path, has_token=False))
     assert subprocess.run(["sh", program], env=BARE, check=False).returncode == 0
     assert past not in laptop.left()
 

@@ -67,7 +67,7 @@ class Page:
             if message.data == "bye":
                 await socket.close()
             elif isinstance(message.data, str):
-                await socket.send_str(f"{message.data} to {request.headers['Cookie']} over {socket.ws_protocol}")
+                await socket.send_str(f"{message.data} to {request.headers.get('Cookie')} over {socket.ws_protocol}")
             else:
                 await socket.send_bytes(message.data[::-1])
         self.closed.append(request.raw_path)
@@ -119,7 +119,7 @@ def ask(world: World, method: str, path: str, **options: Any) -> tuple[int, byte
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
 def test_a_request_arrives_as_it_was_sent(world: World, method: str) -> None:
-    headers = {"Authorization": "Bearer jwt", "Cookie": "token=jwt", "X-Own": "1"}
+    headers = {"Authorization": "Bearer jwt", "X-Own": "1"}
     status, body, _ = ask(world, method, "/api/a%2Fb?q=a%20b", headers=headers)
     arrived = json.loads(body)
     assert (status, arrived["method"], arrived["path"]) == (201, method, "/api/a%2Fb?q=a%20b")
@@ -145,7 +145,20 @@ def test_a_large_upload_passes(world: World) -> None:
 def test_cookies_redirects_and_the_policy_reach_the_browser(world: World) -> None:
     status, _, headers = ask(world, "GET", "/login")
     assert (status, headers["Location"], headers["Content-Security-Policy"]) == (302, "/home", "default-src x")
-    assert [cookie.split(";")[0] for cookie in headers.getall("Set-Cookie")] == ["one=1", "two=2"]
+    assert [cookie.split(";")[0] for cookie in headers.getall("Set-Cookie")] == [
+        f"dbx-{world.port}-one=1",
+        f"dbx-{world.port}-two=2",
+    ]
+
+
+def test_of_a_browsers_cookies_the_box_gets_its_own_and_no_others(world: World) -> None:
+    """A browser sends to each port of this laptop what any of them has set: Jupyter's, or another box's login."""
+    mark = f"dbx-{world.port}-"
+    sent = f"username-127-0-0-1-8888=jupyter; {mark}token=jwt; token=of-another; dbx-1-token=b; {mark}two=a=b"
+    ask(world, "GET", "/api", headers={"Cookie": sent})
+    assert world.page.asked[-1]["headers"]["Cookie"] == "token=jwt; two=a=b"
+    ask(world, "GET", "/api", headers={"Cookie": "token=of-another"})
+    assert "Cookie" not in world.page.asked[-1]["headers"]
 
 
 def test_no_cookie_of_one_browser_is_sent_for_another(world: World) -> None:
@@ -196,7 +209,7 @@ def test_while_nothing_answers_behind_the_tunnel_it_names_the_command(world: Wor
 def test_websockets_pass_in_both_directions_with_cookie_and_protocol(world: World) -> None:
     async def go() -> tuple[str, bytes, bytes]:
         async with (
-            aiohttp.ClientSession(headers={"Cookie": "token=jwt"}) as session,
+            aiohttp.ClientSession(headers={"Cookie": f"a=b; dbx-{world.port}-token=jwt"}) as session,
             session.ws_connect(f"{world.url}/ws?EIO=4", protocols=["chat"], max_msg_size=0) as socket,
         ):
             await socket.send_str("hello")

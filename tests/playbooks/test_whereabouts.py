@@ -66,18 +66,20 @@ def login(minutes: float, ip: str = "203.0.113.9", **more: Any) -> dict[str, Any
         ([login(5, "203.0.113.1"), login(2, "203.0.113.2"), login(9, "203.0.113.3")], "203.0.113.2"),
         ([login(1, "203.0.113.1", status="failed"), login(2, "203.0.113.2")], "203.0.113.2"),
         ([login(1, "not an address")], None),
+        ([login(1, "2001:db8::7"), login(2)], "203.0.113.9"),
+        ([login(1, "2001:db8::7")], None),
         ([login(14.9)], "203.0.113.9"),
         ([login(15.1)], None),
         ([], None),
     ],
 )
 def test_the_newest_good_login_counts_while_it_is_fresh(logins: list[dict[str, Any]], address: str | None) -> None:
-    found = newest(logins, NOW)
+    found = newest(logins, NOW, 4)
     assert (found[0] if found else None) == address
 
 
 def test_a_login_is_told_with_its_time() -> None:
-    assert newest([login(1)], NOW) == ("203.0.113.9", "the API, at the login of 11:59:00 UTC")
+    assert newest([login(1)], NOW, 4) == ("203.0.113.9", "the API, at the login of 11:59:00 UTC")
 
 
 def test_a_silent_box_sees_nobody(silent: Target) -> None:
@@ -112,7 +114,7 @@ def test_an_old_login_is_no_whereabouts_and_the_way_out_is_named(silent: Target,
     own_cloud.sign_in("203.0.113.9", datetime="2026-01-01T00:00:00")
     with pytest.raises(UsageError) as caught:
         seen(silent, Account(own_cloud.url, TOKEN))
-    assert "no login within 15 minutes" in caught.value.fact
+    assert "no login over IPv4 within 15 minutes" in caught.value.fact
     assert caught.value.hint.startswith("say it: fab allow --ip YOUR.PUBLIC.ADDRESS; or sign in")
 
 

@@ -13,6 +13,7 @@ SHIM = ROOT / "scripts/bin"
 TOKEN = "0123456789abcdef" * 4
 REAL = """#!/bin/sh
 [ "$1" = version ] && echo v3.300.0 && exit
+[ "$3 $4" = "stack --show-name" ] && { cat "$2/selected" 2>/dev/null; exit; }
 printf '%s\\n' "$LINODE_TOKEN" "$PATH" "$@"
 """
 
@@ -44,6 +45,20 @@ def test_a_token_in_clear_is_passed_on_and_the_words_are_as_they_were(real: Path
     assert told(real, "up", "-s", "a b", "", token=TOKEN) == [TOKEN, f"{real}:/usr/bin:/bin", "up", "-s", "a b", ""]
 
 
+@pytest.mark.parametrize("word", ["up", "destroy"])
+def test_pulumi_acts_for_the_account_that_the_program_acts_for(real: Path, word: str) -> None:
+    """Else one `up` asked one account, and created in another."""
+    (real / "token").write_text(f"{TOKEN}\n")
+    assert told(real, word, token=TOKEN[::-1], DAYBOX_TOKEN_FILE=str(real / "token"))[0] == TOKEN
+    assert told(real, word, token=f" {TOKEN}\n")[0] == TOKEN
+
+
+def test_a_file_of_a_token_that_is_not_there_stops_it(real: Path) -> None:
+    done = run(real, "up", "-s", "coder-30b", token=TOKEN, DAYBOX_TOKEN_FILE=f"{real}/none")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith(f"DAYBOX_TOKEN_FILE: {real}/none cannot be read: FileNotFoundError")
+
+
 @pytest.mark.parametrize("word", ["up", "preview", "destroy", "refresh"])
 def test_a_command_is_run_for_what_speaks_to_the_account(real: Path, word: str) -> None:
     assert told(real, "-C", "/", word, token=f"command: echo {TOKEN}")[0] == TOKEN
@@ -56,11 +71,21 @@ def test_nothing_is_run_for_what_speaks_to_nobody(real: Path, words: tuple[str, 
     assert not (real / "ran").exists()
 
 
-@pytest.mark.parametrize("words", [("-s", "local"), ("--stack", "local"), ("--stack=local",)])
+@pytest.mark.parametrize(
+    "words", [("-s", "local"), ("-slocal",), ("-s=local",), ("--stack", "local"), ("--stack=local",)]
+)
 def test_nothing_is_run_for_a_stack_of_the_local_cloud(real: Path, words: tuple[str, ...]) -> None:
     command = f"command: touch {real}/ran"
     assert told(real, "up", *words, token=command)[0] == command
     assert told(real, "up", token=command, PULUMI_STACK="local")[0] == command
+    assert not (real / "ran").exists()
+
+
+@pytest.mark.parametrize("words", [("-C", "{0}"), ("-C{0}",), ("--cwd={0}",)])
+def test_nothing_is_run_where_that_stack_is_the_selected_one(real: Path, words: tuple[str, ...]) -> None:
+    (real / "selected").write_text("local\n")
+    command = f"command: touch {real}/ran"
+    assert told(real, *(word.format(real) for word in words), "up", token=command)[0] == command
     assert not (real / "ran").exists()
 
 
@@ -95,6 +120,8 @@ def test_two_checkouts_on_one_path_do_not_start_each_other_for_ever(real: Path) 
     other.mkdir(parents=True)
     (other / "pulumi").write_text((SHIM / "pulumi").read_text())
     (other / "pulumi").chmod(0o755)
+    (real / ".venv").symlink_to(ROOT / ".venv")
+    (real / "scripts/with_token.py").symlink_to(ROOT / "scripts/with_token.py")
     environment = {"PATH": f"{SHIM}:{other}:{real}:/usr/bin:/bin", "HOME": str(real), "LINODE_TOKEN": TOKEN}
     done = subprocess.run(["pulumi", "up"], env=environment, capture_output=True, text=True, timeout=20, check=True)
     assert done.stdout.splitlines() == [TOKEN, f"{real}:/usr/bin:/bin", "up"]
@@ -108,7 +135,16 @@ def test_set_up_never_takes_it_for_the_real_one(real: Path, monkeypatch: pytest.
 
 @pytest.mark.parametrize(
     ("words", "stack"),
-    [(["up", "-s", "a"], "a"), (["--stack", "b", "up"], "b"), (["up", "--stack=c"], "c"), (["up", "-s"], ""), ([], "")],
+    [
+        (["up", "-s", "a"], "a"),
+        (["up", "-sa"], "a"),
+        (["up", "-s=a"], "a"),
+        (["--stack", "b", "up"], "b"),
+        (["up", "--stack=c"], "c"),
+        (["up", "-s"], ""),
+        (["up", "--skip-preview"], ""),
+        ([], ""),
+    ],
 )
 def test_the_stack_is_read_from_the_line(words: list[str], stack: str) -> None:
     assert stack_in(words, {}) == stack

@@ -318,6 +318,11 @@ def test_a_token_that_no_header_may_hold_is_named_and_not_shown(
     hub: HubDouble, monkeypatch: pytest.MonkeyPatch, token: str
 ) -> None:
     monkeypatch.setenv("HF_TOKEN", token)
+    assert error().line() == (
+        "HF_TOKEN: gave what no token is: a space or a sign that none has; run it by hand, or copy the token anew"
+    )
+    monkeypatch.delenv("HF_TOKEN")
+    monkeypatch.setattr("huggingface_hub.get_token", lambda: token)  # of its login
     assert error().line() == "HF_TOKEN: it holds what no token holds; copy it anew, or unset it"
 
 

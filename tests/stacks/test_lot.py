@@ -73,14 +73,18 @@ def test_a_provider_that_has_its_token_is_let_go_on(
     check_provider_has(cloud_token)
 
 
-@pytest.mark.parametrize("token", ["", "command: op read op://dev/linode/token"])
-def test_a_provider_that_would_have_none_is_found_before_anything_is_made(
-    monkeypatch: pytest.MonkeyPatch, token: str
+@pytest.mark.parametrize("token", ["", "command: echo of-the-file", "of-another-account", " of-the-file\n"])
+def test_a_provider_that_would_act_with_another_token_or_none_is_found_before_anything_is_made(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, token: str
 ) -> None:
+    (tmp_path / "token").write_text("of-the-file\n")
+    monkeypatch.setenv("DAYBOX_TOKEN_FILE", str(tmp_path / "token"))
     monkeypatch.setenv("LINODE_TOKEN", token)
     with pytest.raises(ConfigError) as caught:
         check_provider_has("")
     assert caught.value.line() == (
-        "LINODE_TOKEN: this pulumi does not have it in clear, and its linode provider looks nowhere else; "
+        "LINODE_TOKEN: is not the token that daybox found, and this pulumi's linode provider looks nowhere else; "
         "source scripts/env: its pulumi asks for it where you keep it"
     )
+    monkeypatch.setenv("LINODE_TOKEN", "of-the-file")
+    check_provider_has("")

@@ -7,6 +7,7 @@ import pytest
 
 from stacks import ledger, stack_file
 from stacks.errors import ConfigError
+from stacks.lot import lot_of
 from stacks.ports import check_ports, ports_in_file, ports_of, rented_stacks
 from stacks.settings import Settings
 from stacks.values import own_port
@@ -58,6 +59,16 @@ def test_one_that_was_given_back_has_no_port(settings: Settings, tmp_path: Path)
 def test_its_own_lease_is_no_other(settings: Settings, tmp_path: Path) -> None:
     rented(tmp_path, "coder-32b", "18500")
     check_ports(settings)
+
+
+def test_a_port_that_is_changed_while_a_lease_runs_is_compared_too(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stacks.lot.check_login_key", lambda _: None)
+    rented(tmp_path, "coder-32b", "18500")
+    rented(tmp_path, "a", "18500")
+    with pytest.raises(ConfigError, match="18500 is a port of a, too"):
+        lot_of(settings)
 
 
 def test_the_port_of_open_webui_counts(settings: Settings, tmp_path: Path) -> None:

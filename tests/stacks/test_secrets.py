@@ -114,8 +114,9 @@ def test_no_command_is_run_to_know_whether_there_is_a_token(monkeypatch: pytest.
             "LINODE_TOKEN: gave what no token is: a space or a sign that none has; run it by hand, or copy the token"
             " anew",
         ),
+        ("command: yes", "LINODE_TOKEN: yes printed more than a token; run it by hand"),
     ],
-    ids=["empty", "open quote", "no such program", "fails", "silent", "words", "two tokens"],
+    ids=["empty", "open quote", "no such program", "fails", "silent", "words", "two tokens", "for ever"],
 )
 def test_what_gives_no_token_says_why_and_never_what_it_gave(
     monkeypatch: pytest.MonkeyPatch, text: str, line: str
@@ -131,7 +132,7 @@ def test_a_command_that_waits_for_ever_is_ended(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(secrets, "COMMAND_SECONDS", 0.2)
     monkeypatch.setenv("LINODE_TOKEN", "command: sleep 60")
     began = time.monotonic()
-    with pytest.raises(ConfigError, match="sleep told nothing within 0 s; run it by hand: does it wait for you"):
+    with pytest.raises(ConfigError, match="sleep has not ended within 0 s; run it by hand: does it wait for you"):
         raise_line()
     assert time.monotonic() - began < 10
 
@@ -197,6 +198,21 @@ def test_the_file_of_what_runs_unattended_comes_first_of_all(monkeypatch: pytest
     monkeypatch.setenv("LINODE_TOKEN", a_command(f"touch {tmp_path}/ran"))
     assert linode_token() == Found(TOKEN, "DAYBOX_TOKEN_FILE")
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_file_that_was_named_and_is_not_there_is_no_reason_to_take_another_accounts_token(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DAYBOX_TOKEN_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("LINODE_TOKEN", TOKEN)
+    with pytest.raises(ConfigError) as caught:
+        linode_token()
+    assert caught.value.line() == (
+        f"DAYBOX_TOKEN_FILE: {tmp_path}/none cannot be read: FileNotFoundError; put the token there, and nothing else,"
+        " or unset it"
+    )
+    monkeypatch.delenv("LINODE_TOKEN")
+    assert has_linode_token()  # there should be one: whoever needs it is told
 
 
 def test_a_file_that_holds_no_text_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -268,6 +284,15 @@ def test_the_hubs_token_may_be_a_commands(monkeypatch: pytest.MonkeyPatch) -> No
     assert hub_token() == Found()
     monkeypatch.setenv("HF_TOKEN", a_command(f"echo hf_{TOKEN}"))
     assert hub_token().value == f"hf_{TOKEN}"
+
+
+@pytest.mark.parametrize("text", ["hf_abc\ndef", "hf_abc def", "hf_é"])
+def test_the_hubs_token_is_checked_as_the_accounts_is(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """One that is refused as a header on the box stands in full in what Python says of it."""
+    monkeypatch.setenv("HF_TOKEN", text)
+    with pytest.raises(ConfigError, match="HF_TOKEN: gave what no token is") as caught:
+        hub_token()
+    assert text not in caught.value.line()
 
 
 def test_what_was_read_is_left_out_of_texts(monkeypatch: pytest.MonkeyPatch) -> None:
