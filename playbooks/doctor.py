@@ -8,7 +8,7 @@ from invoke.context import Context
 from playbooks.boxes import STACK_HELP
 from playbooks.command import busy, command, console, print_json
 from playbooks.progress import say
-from stacks.errors import UsageError
+from stacks.errors import DayboxError, UsageError
 
 HELP = STACK_HELP | {
     "log": "only this file: a vLLM log, - for standard input; no box is asked",
@@ -45,12 +45,19 @@ def examine_and_fix(stack: str | None, *, fix: bool, consent: bool, json: bool) 
 
     with busy("looking"):
         found = look(stack)
-    if fix and found.exam and found.exam.answers:
-        say(f"{found.stack}: the model answers; what else is wrong is for people to cure")
+    if fix and found.exam and found.exam.serves:
+        how = "answers" if found.exam.answers else "is at work on other requests"
+        say(f"{found.stack}: the model {how}; what else is wrong is for people to cure")
     elif fix and found.exam:
         from playbooks.doctor_fix import fix_box
 
-        fix_box(found.exam, consent=consent, show=not json)
+        try:
+            fix_box(found.exam, consent=consent, show=not json)
+        except DayboxError:
+            if json:  # whoever reads it needs what was found, most of all when nothing helps
+                found = look(stack)
+                print_json(row(found.stack, found.checks, found.diagnosis))
+            raise
         with busy("looking again"):
             found = look(stack)
     if json:

@@ -4,7 +4,7 @@ import hashlib
 from typing import Any
 
 from playbooks.doctor_check import Finding, Question, no_matter, ok, unknown, wrong
-from playbooks.doctor_exam import LEAST_FREE_MIB, Exam
+from playbooks.doctor_exam import LEAST_FREE_MIB, SHM, SHM_ROOM, Exam
 from playbooks.doctor_stack import judged_clock, told
 from playbooks.stage_errors import shortened
 from playbooks.stages import IN_GRAPH
@@ -17,6 +17,8 @@ from stacks.values import named
 LOOK_SECONDS = 120  # the watchdog looks every 20 s
 HOT_C = 90  # degrees Celsius; data-centre cards slow down at about 90
 FIX, BOOTSTRAP, SEE_LOG = "fab doctor --fix", "fab bootstrap", "fab logs --of vllm"
+LATER = "ask again when they are done; if none ever is: docker restart vllm (fab ssh)"
+ANEW = "give it back and rent anew: `pulumi destroy`, `pulumi up`"
 MODEL_STAGES = ("weights", "vllm", "ready")  # what fails in them is the model's fault, not the box's
 
 
@@ -53,7 +55,9 @@ def disks(exam: Exam) -> Finding:
     rows = exam.section("disks")
     full = [row for row in rows if row["free_mib"] < LEAST_FREE_MIB]
     words = ", ".join(f"{row['path']} {row['free_mib']:,} of {row['total_mib']:,} MiB free" for row in full or rows)
-    return wrong(words, f"{FIX} frees what nobody needs") if full else ok(words)
+    if not full:
+        return ok(words)
+    return wrong(words, SHM_ROOM if all(row["path"] == SHM for row in full) else f"{FIX} frees what nobody needs")
 
 
 def docker(exam: Exam) -> Finding:
@@ -76,6 +80,8 @@ def gpus(exam: Exam) -> Finding:
     if found["smi"] is None:
         if cards == 0:
             return no_matter(f"no GPU: {exam.box.plan} has none")
+        if found["fault"]:
+            return wrong("; ".join([found["fault"], *kernel_says(found)]), f"reboot the box; if it comes back, {ANEW}")
         return wrong(f"no nvidia-smi: the driver of {exam.box.plan} is not there", f"{BOOTSTRAP} installs it")
     rows = [card(line) for line in found["smi"].splitlines() if line.strip()]
     faults = [f"{len(rows)} of {cards} cards are seen"] if cards and len(rows) < cards else []
@@ -83,12 +89,17 @@ def gpus(exam: Exam) -> Finding:
         f"card {row['index']} has {row['ecc']} ECC errors not corrected" for row in rows if row["ecc"] not in NO_ECC
     ]
     faults += [f"card {row['index']} is at {row['celsius']} °C" for row in rows if hot(row)]
-    faults += [f"the kernel says: {line}" for line in found["xid"][-1:]]
+    faults += kernel_says(found)
     words = "; ".join(shown(row) for row in rows)
     if faults:
-        cure = "give it back and rent anew: `pulumi destroy`, `pulumi up`; an Xid 13 or 31 may be vLLM's own fault"
+        cure = f"{ANEW}; an Xid 13 or 31 may be vLLM's own fault"
         return wrong(f"{'; '.join(faults)}; {words}", cure)
     return ok(words)
+
+
+def kernel_says(found: dict[str, Any]) -> list[str]:
+    """The newest of the driver's errors, if there is any."""
+    return [f"the kernel says: {line}" for line in found["xid"][-1:]]
 
 
 NO_ECC = ("0", "[N/A]", "N/A", "[Not Supported]")
@@ -163,7 +174,7 @@ def container(exam: Exam) -> Finding:
     if found is None:
         return not_yet(exam) or wrong("there is no container", BOOTSTRAP)
     again = f", started again {found['restarts']} times" if found["restarts"] else ""
-    if found["status"] == "running" and (exam.answers or not found["restarts"]):
+    if found["status"] == "running" and (exam.serves or not found["restarts"]):
         return ok(f"running since {found['started'][:19]}Z{again}")
     killed = ", killed for want of memory" if found["out_of_memory"] else ""
     said = f": {found['error']}" if found["error"] else ""
@@ -203,6 +214,8 @@ def models(exam: Exam) -> Finding:
 
 def completion(exam: Exam) -> Finding:
     """One real completion, made on the box."""
+    if not exam.has("completion") and exam.works:
+        return unknown(f"busy: {exam.section('queue'):.0f} requests run or wait, ours did not come to its turn", LATER)
     if silent := no_answer(exam, "completion"):
         return silent
     found = exam.section("completion")

@@ -27,13 +27,14 @@ class Situation:
     """What a cure must know. gpus: the cards that the box really has; None: as its plan says.
 
     handed_in: the cloud brought the weights, nothing downloads them. old: names of our own containers beside the right
-    one that are still there.
+    one that are still there. starting: vLLM is about to start.
     """
 
     settings: "Settings"
     gpus: int | None = None
     handed_in: bool = False
     old: tuple[str, ...] = ()
+    starting: bool = False
 
 
 @dataclass(frozen=True)
@@ -172,8 +173,8 @@ def stop_old(_: Diagnosis, situation: Situation) -> Cure | None:
 
 
 def start(_: Diagnosis, situation: Situation) -> Cure | None:
-    """The container anew, and whatever else does not run."""
-    return Cure("start", "vLLM is started again", on_box="start")
+    """The container anew, and whatever else does not run; not in the middle of a start."""
+    return None if situation.starting else Cure("start", "vLLM is started again", on_box="start")
 
 
 MEMORY: tuple[Maker, ...] = (fit_context, cache_in_fp8, more_cards)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 PROJECT, CONTAINER = "daybox", "vllm"  # of our compose file
 LEAST_FREE_MIB = 512  # a start, its logs and its compile cache; the stages call 64 full
 # As stage.py and download.py say it, and we ourselves.
+SHM = "/dev/shm"  # memory, no disk: what frees a disk frees nothing there
+SHM_ROOM = "see what lies in /dev/shm (fab ssh) and remove what no process uses; a reboot empties it"
 FULL = re.compile(r"^the disk of \S+ (is full|has [\d.]+ GiB free, the model needs)|^/\S* has \d+ MiB free$")
 EXAM_SECONDS = 120  # a completion may take 45 of them, a slow disk or Docker some more
 NOT_STARTED = Diagnosis("unknown", "", "vLLM was never started, or its container is gone: fab bootstrap", {})
@@ -74,23 +76,44 @@ class Exam:
         return self.has("completion") and self.section("completion")["came"] is True
 
     @cached_property
+    def works(self) -> bool:
+        """Whether it is at others' requests: they keep a completion of ours waiting, and a new start would end them."""
+        newest = diagnosed(self.log_texts()[:1], answers=False)
+        queue = self.section("queue") if self.has("queue") else 0
+        return queue > 0 and newest is not None and newest.cause == "healthy"
+
+    @property
+    def serves(self) -> bool:
+        """Whether a completion came back, or only others' requests kept it from that."""
+        return self.answers or self.works
+
+    @property
+    def starting(self) -> bool:
+        """Whether vLLM is about to start, and nothing has failed so far."""
+        container = (self.section("container") if self.has("container") else None) or {}
+        runs = container.get("status") == "running"
+        return runs and self.diagnosis is not None and self.diagnosis.details.get("state") in ("starting", "again")
+
+    @cached_property
     def diagnosis(self) -> Diagnosis | None:
         """What vLLM's log, else the log of a failed stage, comes to; None if nothing was to be read."""
-        found = diagnosed(self.log_texts(), answers=self.answers)
-        if self.answers or (found and found.cause != "unknown"):
+        found = diagnosed(self.log_texts(), answers=self.serves)
+        if self.serves or (found and found.cause != "unknown"):
             return found
         return self.full_disk or found
 
     @property
     def full_disk(self) -> Diagnosis | None:
-        """That a disk is full, or was too small for the model, which no log of vLLM tells; None if it is not so."""
+        """That a disk or /dev/shm is full, or a disk too small for the model, which no log of vLLM tells; else None."""
         words = [row.word for row in self.rows if row.state == "failed"] if self.has("report") else []
         disks = self.section("disks") if self.has("disks") else []
         words += [f"{row['path']} has {row['free_mib']} MiB free" for row in disks if row["free_mib"] < LEAST_FREE_MIB]
         full = next((word for word in words if FULL.search(word)), None)
-        return (
-            Diagnosis("disk-full", full, "free the disk: fab doctor --fix; or a plan with more", {}) if full else None
-        )
+        if full is None:
+            return None
+        if full.startswith(f"{SHM} "):
+            return Diagnosis("shm", full, SHM_ROOM, {})
+        return Diagnosis("disk-full", full, "free the disk: fab doctor --fix; or a plan with more", {})
 
     @property
     def curable(self) -> bool:
@@ -115,6 +138,7 @@ def situation(exam: Exam) -> Situation:
         gpus=None if smi is None else len(smi.strip().splitlines()),
         handed_in=bool(weights.get("handed_in")),
         old=tuple(old_containers(exam)),
+        starting=exam.starting,
     )
 
 

@@ -4,28 +4,20 @@ What changes a setting goes through the stack's config, so that the next `up` fi
 config is as it was, and the log is shown.
 """
 
-import json
-import shlex
-from collections.abc import Callable, Mapping
-
-from playbooks import converge
-from playbooks.box_lock import holding
+from playbooks.box_lock import LostLock, holding
 from playbooks.boxes import find_settings
 from playbooks.doctor_box import memory_holders
 from playbooks.doctor_cures import MOST_CURES, Cure, next_cure
-from playbooks.doctor_exam import CONTAINER, NOT_STARTED, PROJECT, Exam, examine, old_containers, situation
+from playbooks.doctor_exam import NOT_STARTED, PROJECT, Exam, examine, situation
+from playbooks.doctor_mend import mend
 from playbooks.doctor_view import sentence
-from playbooks.kept import kept
 from playbooks.log_causes import Diagnosis
 from playbooks.progress import say
 from playbooks.questions import agrees, on_terminal
-from playbooks.report import last_line
 from playbooks.start_logs import diagnosed
 from stacks.box import Box, box_target
 from stacks.errors import BoxError, DayboxError, ModelError, UsageError
-from stacks.ssh import Target, run
 
-FREE_SECONDS = 900
 LOG_LINES = 20
 
 
@@ -33,29 +25,38 @@ def fix_box(exam: Exam, *, consent: bool, show: bool) -> Box:
     """Cure what keeps the box's model from answering; returns the box as it is declared then.
 
     consent: given already; else each cure is asked for. show: what Pulumi and stages say on stdout, else on stderr.
-    Raises UsageError if nobody says yes; ModelError if nothing helps, the stack's config being as it was before.
+    Raises UsageError if nobody says yes; ModelError if nothing helps, the stack's config being as it was before;
+    BoxError if the box is becoming ready or another changes it; CloudError if it serves, and `pulumi up` fails.
     """
-    if exam.busy:
-        raise BoxError(f"box/{exam.box.alias}: is becoming ready: {', '.join(exam.busy)} runs", hint="fab bootstrap")
     fixing = Fixing(exam, consent=consent, show=show)
     try:
-        return fixing.run()
+        fixing.run()
+    except LostLock:  # what the config holds may be somebody else's by now
+        raise
     except BaseException:  # Ctrl-C, too
         fixing.put_back()
         raise
+    return fixing.declared()
 
 
 class Fixing:
-    """One go at a box. tried: the names of cures; before: the config's own texts of all that was changed."""
+    """One go at a box. tried: the names of cures; before, wrote: the config's own texts of what they changed.
+
+    before is empty where all that was changed is declared.
+    """
 
     def __init__(self, exam: Exam, *, consent: bool, show: bool) -> None:
         self.exam, self.box, self.consent, self.show = exam, exam.box, consent, show
         self.tried: list[str] = []
         self.before: dict[str, str | None] = {}
+        self.wrote: dict[str, str | None] = {}
 
-    def run(self) -> Box:
+    def run(self) -> None:
         """Cure after cure. Raises ModelError if no completion comes back in the end."""
-        while not self.exam.answers:
+        while not self.exam.serves:
+            if stages := self.exam.busy:  # after a cure, too: what is starting is left to it
+                fact = f"box/{self.box.alias}: is becoming ready: {', '.join(stages)} runs"
+                raise BoxError(fact, hint="fab bootstrap")
             diagnosis = self.exam.diagnosis or NOT_STARTED
             cure = next_cure(diagnosis, situation(self.exam), self.tried)
             if cure is None:
@@ -63,13 +64,11 @@ class Fixing:
             say(f"{self.box.stack}: {sentence(diagnosis)}")
             self.agree(cure)
             self.tried.append(cure.name)
-            try:
-                self.box = self.apply(cure)
-                return self.box
-            except DayboxError as error:
-                say(f"{self.box.stack}: {cure.name} did not cure it: {error.fact}")
+            failure = self.configure(cure) if cure.values else mend(self.box, self.exam, cure, show=self.show)
+            if failure is None:
+                return
+            say(f"{self.box.stack}: after {cure.name}: {failure.fact}")
             self.exam = examine(self.box, box_target(self.box), find_settings(self.box.stack))
-        return self.box
 
     def agree(self, cure: Cure) -> None:
         """Say what is about to change. Raises UsageError if somebody has to agree and does not."""
@@ -81,16 +80,37 @@ class Fixing:
         elif not agrees(f"{line}. Go on?"):
             raise UsageError("fab doctor: nothing more is changed", hint="say y, or --yes")
 
-    def apply(self, cure: Cure) -> Box:
-        """Do it, and wait for a completion. Raises DayboxError if none comes."""
-        if not cure.values:
-            return mend(self.box, self.exam, cure, show=self.show)
+    def configure(self, cure: Cure) -> DayboxError | None:
+        """Change the settings, and wait for a completion; why none came, None if one did.
+
+        Raises DayboxError if it did not come to a change, as while another command changes the box.
+        """
         from playbooks.change import carry_out
         from playbooks.stack_config import own_text
 
         for key in cure.values:
             self.before.setdefault(key, own_text(self.box.stack, key))
-        return carry_out(self.box, cure.values, show=self.show, keep_if_it_fails=True)
+        self.wrote |= cure.values
+        try:
+            self.box = carry_out(self.box, cure.values, show=self.show, keep_if_it_fails=True)
+        except LostLock:
+            raise
+        except DayboxError as error:
+            if any(own_text(self.box.stack, key) != text for key, text in cure.values.items()):
+                raise
+            return error
+        self.before.clear()
+        return None
+
+    def declared(self) -> Box:
+        """The box that serves, as `pulumi up` declares it. Raises CloudError or BoxError if that is not done."""
+        from playbooks.change import declared
+
+        if not self.before:
+            return self.box
+        say(f"{self.box.stack}: it serves with another {', '.join(self.before)}: pulumi up follows")
+        with holding(box_target(self.box), "fab doctor --fix: pulumi up") as hold:
+            return declared(self.box, find_settings(self.box.stack), hold)
 
     def given_up(self, diagnosis: Diagnosis) -> ModelError:
         """What is said when nothing is left to be tried; the end of the log stands above it."""
@@ -101,12 +121,13 @@ class Fixing:
         return ModelError(f"box/vllm: {diagnosis.cause}: {diagnosis.evidence}; {done}", hint=diagnosis.cure)
 
     def put_back(self) -> None:
-        """The config as it was before the first cure."""
-        from playbooks.stack_config import write_config
+        """The config as it was before the first cure; but not where somebody else has changed it since."""
+        from playbooks.stack_config import own_text, write_config
 
-        if self.before:
-            write_config(self.box.stack, self.before)
-            keys, self.before = ", ".join(self.before), {}
+        ours = {key: text for key, text in self.before.items() if own_text(self.box.stack, key) == self.wrote[key]}
+        if ours:
+            write_config(self.box.stack, ours)
+            keys = ", ".join(ours)
             say(f"{self.box.stack}: its config is as it was before ({keys}); `fab bootstrap` brings the box back to it")
 
 
@@ -116,71 +137,6 @@ def foreign_holders(exam: Exam) -> str:
     ours = {row["id"] for row in rows if row.get("project") == PROJECT}
     found = [one for one in memory_holders(exam) if one["container"] not in ours]
     return ", ".join(f"process {one['pid']} {one['name']} ({one['mib']} MiB)" for one in found)
-
-
-def mend(box: Box, exam: Exam, cure: Cure, *, show: bool) -> Box:
-    """A cure that changes no setting: done on the box, then the graph goes on. Raises DayboxError if none comes."""
-    from playbooks import bootstrap, stage_table
-    from playbooks.stages import fold
-    from playbooks.watching import watch
-
-    target, settings = box_target(box), exam.settings or find_settings(box.stack)
-    with holding(target, f"fab doctor --fix: {cure.says}"), kept(box, target):
-        begun = ON_BOX[cure.on_box](target, exam)
-        seen = watch(target, begun=begun, minutes=settings.ready_minutes)
-    rows = fold(seen.events, seen.boot)
-    if show:
-        bootstrap.finish(box, rows)
-    else:
-        stage_table.keep(box, rows)
-    return box
-
-
-def start(target: Target, _: Exam) -> int:
-    """End what does not answer, and start all that neither runs nor is done. Its log stays Docker's."""
-    return converge.counted(target, f"docker stop --time 20 {CONTAINER} >/dev/null 2>&1; {again('vllm', 'ready')}")
-
-
-def download(target: Target, exam: Exam) -> int:
-    """Remove the model's files and every rest of them, and let the weights stage bring them anew."""
-    models, name = "/var/lib/daybox/models", exam.section("weights")["name"]
-    gone = f"{shlex.quote(f'{models}/{name}')} {shlex.quote(f'{models}/.{name}')}-*"  # a link, and what it leads to
-    # The container's mount would go on to mean the folder that is gone, so it goes, too.
-    words = f"docker rm --force {CONTAINER} >/dev/null 2>&1; rm -rf -- {gone}; {again('weights', 'vllm', 'ready')}"
-    return converge.counted(target, words)
-
-
-def free(target: Target, _: Exam) -> int:
-    """Free the disk, say what each step gave, and go on."""
-    from templates import program
-
-    done = run(target, "python3 -", stdin=program("free"), timeout=FREE_SECONDS)
-    try:
-        rows = json.loads(done.stdout)
-    except ValueError:
-        raise BoxError(f"box/{target.alias}: its disk was not freed: {last_line(done)}", hint="see `fab ssh`") from None
-    for row in rows:
-        say(f"{row['what']}: {row['mib']} MiB freed{': ' if row['why'] else ''}{row['why']}")
-    return converge.let_go_on(target)
-
-
-def remove_old(target: Target, exam: Exam) -> int:
-    """Remove our own containers of earlier, by name; and go on."""
-    names = shlex.join(old_containers(exam))
-    return converge.counted(target, f"docker rm --force {names} >/dev/null; {again('vllm', 'ready')}")
-
-
-def again(*stages: str) -> str:
-    """Shell command that has these stages begin again; it prints how many events there were before."""
-    return converge.activate(converge.Changes((), stages))
-
-
-ON_BOX: Mapping[str, Callable[[Target, Exam], int]] = {
-    "start": start,
-    "download": download,
-    "disk": free,
-    "old-containers": remove_old,
-}
 
 
 def last_words(exam: Exam) -> str:

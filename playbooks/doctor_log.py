@@ -4,6 +4,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import BinaryIO
 
 from playbooks.command import print_json
 from playbooks.doctor_view import sentence
@@ -28,13 +29,18 @@ def judge_log(name: str, *, json: bool) -> None:
 def diagnosed_file(name: str) -> Diagnosis:
     """What the log in this file, or on standard input, comes to. Raises UsageError if it cannot be read."""
     try:
-        if name != "-":
-            with open(name, "rb"):  # a folder, and what we may not read, is named before anything is read
-                return diagnose_file(Path(name))
-        with tempfile.NamedTemporaryFile(prefix="daybox-log-") as file:  # a pipe is read once, from its beginning
-            shutil.copyfileobj(sys.stdin.buffer, file)
-            file.flush()
-            return diagnose_file(Path(file.name))
+        if name == "-":
+            return diagnosed_stream(sys.stdin.buffer)
+        with open(name, "rb") as file:  # a folder, and what we may not read, is named before anything is read
+            return diagnose_file(Path(name)) if file.seekable() else diagnosed_stream(file)
     except OSError as error:
         hint = "name a file with vLLM's log, or - for standard input"
         raise UsageError(f"--log: {name}: {error.strerror or error}", hint=hint) from None
+
+
+def diagnosed_stream(stream: BinaryIO) -> Diagnosis:
+    """The same of a pipe, which is read once, from its beginning, and kept meanwhile. Raises OSError."""
+    with tempfile.NamedTemporaryFile(prefix="daybox-log-") as file:
+        shutil.copyfileobj(stream, file)
+        file.flush()
+        return diagnose_file(Path(file.name))

@@ -68,6 +68,6 @@ def judge(found: Examined) -> None:
         return
     names = ", ".join(check.name for check in bad)
     exam = found.exam
-    curable = exam is not None and not exam.answers and told(lambda: exam.curable)
+    curable = exam is not None and not exam.serves and told(lambda: exam.curable)
     hint = "`fab doctor --fix` cures what it safely can" if curable else "see the cure of each above"
     raise gravest(bad)(f"fab doctor: {len(bad)} wrong: {names}", hint=hint)

@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from playbooks.log_evidence import SAID_BY_USERS, evidence, filled, number
+from playbooks.log_evidence import evidence, filled, number, own_words
 from playbooks.log_lines import Line, lines, tail
 from playbooks.log_needles import needles
-from playbooks.log_rules import NO_RULE, PHASE_CURES, RULES, Rule
+from playbooks.log_rules import NO_PHASE_CURE, NO_RULE, PHASE_CURES, RULES, Rule
 
 NO_FAILURE = ("healthy", "stopped-cleanly", "unknown")
 # Warnings name what might go wrong, as the limit of open files, or a context longer than the model that one insists on.
 QUIET = ("DEBUG", "INFO", "WARNING")
+# So do torch's own warnings; and what is tried again is no failure yet (0.33 transformers_utils/repo_utils.py:127).
+TRIED_ON = re.compile(r"^\[W\d{4} |, retrying \d+ of \d+$")
 # What tells how far a start is: lines of progress, and frames of a traceback. The newest one before a failure counts.
 IN = r", in (?:{})$"
 LOADING = "load_model|load_weights|initialize_model"
@@ -26,7 +28,10 @@ PHASES = (
     ("load", re.compile("Starting to load model|" + IN.format(LOADING))),
     ("profile", re.compile("Model loading took|" + IN.format(PROFILING))),
     ("capture", re.compile("GPU KV cache size|" + IN.format(CAPTURING))),
+    ("run", re.compile("encountered a fatal error|" + IN.format("run_busy_loop"))),
 )
+# A trial run executes the model, too (0.33 v1/worker/gpu/model_runner.py:920), so it tells only where nothing else has.
+EXECUTING = re.compile(IN.format("execute_model"))
 READY = re.compile(r"Application startup complete|\"(?:GET|POST) /\S{0,200} HTTP/1\.[01]\" 200|Avg prompt throughput")
 # Docker's SIGTERM. The engine gets one from a failing server, too: it counts only where the server had served.
 TOLD_TO_STOP = re.compile(r"API server: shutdown triggered|Received (?:SIGTERM|KeyboardInterrupt), shutting down")
@@ -34,6 +39,7 @@ ENGINE_TOLD = re.compile(r"EngineCore: trigger received signal=SIG(?:TERM|INT)")
 DEAD = re.compile(
     r"encountered a fatal error|EngineDeadError|died unexpectedly|exited unexpectedly|Engine core initialization failed"
 )
+KILLED = re.compile(r"died unexpectedly \(exit code: -\d")  # by a signal: what the others say then is a consequence
 FAILED = re.compile(r"[\w.]*(?:Error|Exception)(?:: |$)(?!WorkerProc initialization failed)")
 CODE = "    "  # how a traceback quotes the program, which names texts that nobody said
 
@@ -43,7 +49,8 @@ class Diagnosis:
     """One cause, by its name in log_rules.py.
 
     evidence: one line of the log, at most 300 characters, nothing that a user wrote. cure: one sentence for people.
-    details: for programs, as `longest_context` (tokens), `phase`, `tp`, `gpus`, `flag`, `package`.
+    details: for programs, as `longest_context` (tokens), `phase`, `tp`, `gpus`, `flag`, `package`; of `unknown` also
+    `state`, the name of its row in NO_RULE.
     """
 
     cause: str
@@ -87,7 +94,8 @@ def diagnose_file(path: Path) -> Diagnosis:
 
 def hear(text: str | Iterable[str], story: Story) -> Story:
     """What the newest start has said, if `story` is known when the log begins."""
-    for line in lines(text):
+    for said in lines(text):
+        line = Line(own_words(said.text), said.level)
         if line.begins:
             story = Story(before=ending(story).cause)
         listen(story, line)
@@ -102,37 +110,45 @@ def listen(story: Story, line: Line) -> None:
     if story.cut and line.level:
         story.ready, story.phase = story.ready or line.text, "run"
     go_on(story, line.text)
-    if story.stopped or line.level in QUIET:
+    if story.stopped or line.level in QUIET or TRIED_ON.search(line.text):
         return
     if DEAD.search(line.text):
         story.dead = story.dead or line.text
-    elif FAILED.match(line.text) and not (story.ready and not story.dead):
+    elif FAILED.match(line.text) and not serves(story) and not KILLED.search(story.dead):
         story.failed = story.failed or line.text
     if not story.found:
         match(story, line.text)
 
 
+def serves(story: Story) -> bool:
+    """Whether it serves: what is said then is mostly a client's error."""
+    return bool(story.ready) and not story.dead
+
+
 def go_on(story: Story, text: str) -> None:
     """How far the start is after this line."""
-    if TOLD_TO_STOP.search(text) or (story.ready and not story.dead and ENGINE_TOLD.search(text)):
+    if TOLD_TO_STOP.search(text) or (serves(story) and ENGINE_TOLD.search(text)):
         story.stopped = story.stopped or text
     if READY.search(text):
+        if not story.ready and not story.dead:  # what was said until then did not keep it from serving
+            story.found, story.consequence, story.failed = None, None, ""
         story.ready, story.phase = text, "run"
     elif not story.ready:
         story.phase = next((name for name, mark in PHASES if mark.search(text)), story.phase)
+        if story.phase == "start" and EXECUTING.search(text):  # a log that is cut off
+            story.phase = "run"
 
 
 def match(story: Story, text: str) -> None:
     """Keep what this line says of the cause."""
     if text.startswith(CODE) and "assert " not in text:
         return
-    text = SAID_BY_USERS.sub("", text)
-    if found := first_match(text, ready=bool(story.ready)):
+    if found := first_match(text, ready=serves(story)):
         rule, groups = found
         told = tell(rule, text, groups, story.phase)
         if not rule.consequence:
             story.found = told
-        elif not story.consequence:
+        elif not story.consequence and not KILLED.search(story.dead):
             story.consequence = told
 
 
@@ -162,8 +178,8 @@ def tell(rule: Rule, text: str, groups: Mapping[str, str], phase: str) -> Diagno
     details: dict[str, object] = {name: number(value) for name, value in groups.items()} | dict(rule.details)
     cure = rule.cure
     if rule.cause == "out-of-memory":
-        details.setdefault("phase", "load" if phase == "start" else phase)
-        cure = cure or PHASE_CURES[str(details["phase"])]
+        details = ({} if phase == "start" else {"phase": phase}) | details
+        cure = cure or PHASE_CURES.get(str(details.get("phase")), NO_PHASE_CURE)
     return Diagnosis(rule.cause, evidence(text), filled(cure, details), details)
 
 
@@ -173,10 +189,10 @@ def ending(story: Story) -> Diagnosis:
         return told
     if story.stopped:
         return Diagnosis("stopped-cleanly", evidence(story.stopped), NO_RULE["stopped-cleanly"], {})
-    if story.ready and not story.dead:
+    if serves(story):
         return Diagnosis("healthy", evidence(story.ready), NO_RULE["healthy"], {})
     shown, how = story.failed or story.dead or story.last, unknown(story)
-    details = {"phase": story.phase} | ({"before": story.before} if how == "again" else {})
+    details = {"phase": story.phase, "state": how} | ({"before": story.before} if how == "again" else {})
     return Diagnosis("unknown", evidence(shown), filled(NO_RULE[how], details), details)
 
 

@@ -5,7 +5,10 @@ from collections.abc import Mapping
 
 EVIDENCE_LENGTH = 300
 # Who logs requests (--enable-log-requests) has prompts in these; they are no one's business, and may quote any error.
-SAID_BY_USERS = re.compile(r"""\b(?:prompt|messages|content|input)['"]?\s{0,3}[:=].*""", re.IGNORECASE)
+# Source: 0.33 entrypoints/serve/utils/request_logger.py, and the keys of a request as an error quotes it.
+SAID_BY_USERS = re.compile(
+    r"""\b(?:prompt|messages|content|input|output|params|JSON body)['"]?\s{0,3}[:=].*""", re.IGNORECASE
+)
 BY_PYDANTIC = re.compile(r" \[type=\w+, input_value=.*")
 
 
@@ -23,9 +26,14 @@ def filled(cure: str, details: Mapping[str, object]) -> str:
         return bare or named
 
 
+def own_words(text: str) -> str:
+    """A line without what a user wrote, or the model for one."""
+    return SAID_BY_USERS.sub("…", text)
+
+
 def evidence(text: str) -> str:
-    """A line fit to be shown: no control characters, nothing a user wrote, at most 300 characters."""
-    text = printable(BY_PYDANTIC.sub("", SAID_BY_USERS.sub("…", text))).strip()
+    """A line of its own words fit to be shown: no control characters, at most 300 characters."""
+    text = printable(BY_PYDANTIC.sub("", text)).strip()
     return text if len(text) <= EVIDENCE_LENGTH else text[: EVIDENCE_LENGTH - 1] + "…"
 
 

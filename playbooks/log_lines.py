@@ -13,11 +13,14 @@ from pathlib import Path
 LINE_LENGTH = 2000  # characters that are looked at: what matters stands in front, as before a list of 300 architectures
 BLOCK_BYTES = 1 << 20
 MOST_BYTES = 16 << 20  # a start says less than 1 MB; a server that works for ten days, 15 MB
+STAMP = r"(?:\[?\d{4}-\d\d-\d\d[T ][\d:.,]{8,20}(?:Z|[+-]\d\d:?\d\d)?\]? )?"
 PREFIXES = re.compile(
     r"(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8} \S{1,64} [^\s:]{1,64}: )?"  # journalctl
-    r"(?:\[?\d{4}-\d\d-\d\dT[\d:.,]{8,20}(?:Z|[+-]\d\d:?\d\d)\]? )?"  # docker logs --timestamps, journalctl
-    r"(?:[\w.-]{1,64} [\w.-]{1,64}\[\d+\]: )?"  # host and program of the latter
-    r"(?:\[?[\w.-]{1,64}\]? *\| )?"  # docker compose
+    rf"{STAMP}"  # docker logs --timestamps, journalctl, whatever puts a date before each line
+    r"(?:[\w.-]{1,64} [\w.-]{1,64}\[\d+\]: )?"  # host and program of journalctl
+    r"(?:\[?[\w.-]{1,64}\]? *\| |\[pod/[^\]\s]{1,200}\] )?"  # docker compose, kubectl --prefix
+    rf"{STAMP}"  # of either, asked for dates
+    r"(?:std(?:out|err) [FP] )?"  # the files of Kubernetes
     r"(?:\([^()]{1,80}\bpid=\d+[^()]{0,40}\) ?){0,3}"  # vLLM's process
     r"(?:\[rank\d+\]: ?)?"  # torch's
 )

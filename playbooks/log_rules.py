@@ -61,6 +61,7 @@ EXTRA = (
     "this vLLM lacks {package}: take the flag that needs it out of vllmArgs || a package is missing: see the line above"
 )
 MEMORY = ""  # by the phase: PHASE_CURES
+REFUSED = "the Hub refuses it: check the model's name (fab models), accept its licence, set HF_TOKEN to a valid token"
 HOST_MEMORY = "the box itself, not its card, is out of memory: take a plan with more, or a smaller model"
 TEMPLATE = "the model has no chat template: take its Instruct variant, or give one with --chat-template in vllmArgs"
 PARSER = "{parser!r} is no parser of this vLLM: correct it in vllmArgs || name a parser in vllmArgs: --tool-call-parser hermes"
@@ -70,9 +71,12 @@ GGUF = "vLLM does not serve GGUF: take the same model as safetensors (AWQ, GPTQ,
 PHASE_CURES = {
     "load": f"the weights do not fit: take {SMALLER}, or more cards (fab switch --tp N)",
     "profile": "the trial run does not fit beside the weights: lower maxNumBatchedTokens, or gpuMemoryUtilization to 0.85",
-    "capture": "the CUDA graphs do not fit: lower maxNumSeqs, or gpuMemoryUtilization to 0.85; at last --enforce-eager",
+    "capture": "the cache and the CUDA graphs do not fit: lower maxNumSeqs, or gpuMemoryUtilization to 0.85; at last --enforce-eager",
     "run": "the cache leaves too little for the work itself: lower gpuMemoryUtilization by 0.05, or maxNumSeqs",
 }
+NO_PHASE_CURE = (
+    "the card's memory is full: lower gpuMemoryUtilization or maxNumSeqs; while weights are loaded take a smaller model"
+)
 
 NO_RULE = {
     "healthy": "nothing: vLLM serves",
@@ -99,7 +103,8 @@ RULES = (
     Rule("out-of-memory", r"Failed to load model - not enough GPU memory", MEMORY, "0.33 v1/worker/gpu_model_runner.py:5079, the V1 runner's", details={"phase": "load"}),
     Rule("out-of-memory", r"OutOfMemoryError: CUDA out of memory\.(?: Tried to allocate (?P<wanted>[\d.]+ [KMGT]iB))?(?:.{0,20}GPU (?P<gpu>\d+) has a total capacity of (?P<total_gib>[\d.]+) GiB)?", MEMORY, "torch, #15598", serving=True),
     Rule("out-of-memory", r"CUDA out of memory occurred when warming up (?P<what>sampler|pooler)", MEMORY, "0.33 v1/worker/gpu_model_runner.py:5930", details={"phase": "profile"}),
-    Rule("out-of-memory", r"OutOfMemoryError|CUDA out of memory|CUDA error: out of memory|CUDA_ERROR_OUT_OF_MEMORY|Cuda failure 2 'out of memory'|CUBLAS_STATUS_ALLOC_FAILED", MEMORY, "torch, NCCL, cuBLAS; #18446", serving=True),
+    Rule("out-of-memory", r"ray\.exceptions\.OutOfMemoryError|node running low on memory", HOST_MEMORY, "Ray's monitor of memory", serving=True, details={"memory": "host"}),
+    Rule("out-of-memory", r"OutOfMemoryError|CUDA out of memory|CUDA (?:driver )?error: out of memory|Triton Error \[CUDA\]: out of memory|CUDA_ERROR_OUT_OF_MEMORY|Cuda failure 2 'out of memory'|CUBLAS_STATUS_ALLOC_FAILED", MEMORY, "torch, NCCL, cuBLAS, Triton; #18446", serving=True),
     Rule("out-of-memory", r"DefaultCPUAllocator: (?:can't allocate memory|not enough memory)|OSError: \[Errno 12\] Cannot allocate memory|^MemoryError\b|std::bad_alloc", HOST_MEMORY, "torch c10/core/CPUAllocator.cpp, Python; 0.32 CPU", serving=True, details={"memory": "host"}),
     # Cards, and how the model is shared among them.
     Rule("tp-does-not-divide", r"Total number of attention heads \((?P<heads>\d+)\) must be divisible by tensor parallel size \((?P<tp>\d+)\)", FEWER_CARDS, "0.33 config/model.py:1561; 0.32 CPU"),
@@ -131,6 +136,7 @@ RULES = (
     Rule("gated", r"You are trying to access a gated repo|(?P<model>[\w.-]+/[\w.-]+) is a gated repository", LICENCE, "transformers utils/hub.py:611, 708; 0.32 CPU"),
     Rule("gated", r"Access to model (?P<model>[\w.-]+/[\w.-]+) is restricted", LICENCE, "the Hub's answer"),
     Rule("gated", r"Invalid credentials in Authorization header", "the Hub does not know this token: set HF_TOKEN to a valid one, or unset it", "huggingface_hub utils/_http.py:935"),
+    Rule("gated", r"\b40[13] .{0,40} for url:? '?\S{1,60}?//[^/\s]+/(?:api/models/)?(?P<model>[\w.-]+/[\w.-]*\w)", REFUSED, "requests, httpx, as huggingface_hub lets them through", consequence=True),
     Rule("no-such-model", r"Repository Not Found for url: \S{1,60}?//[^/\s]+/(?:api/models/)?(?P<model>[\w.-]+/[\w.-]*\w)", NAME, "huggingface_hub utils/_http.py:947; 0.32 CPU"),
     Rule("no-such-model", r"(?P<model>\S{1,200}) is not a local folder and is not a valid model identifier", NAME, "transformers utils/hub.py:570; 0.32 CPU"),
     Rule("no-such-model", r"Repo id must (?:be in the form|use alphanumeric).{0,120}?'(?P<model>/[^']{1,200})'", "the folder {model} is not in the container: is it mounted? fab bootstrap brings the weights", "huggingface_hub utils/_validators.py:133; 0.32 CPU"),
@@ -145,6 +151,7 @@ RULES = (
     Rule("no-chat-template", r"default chat template is no longer allowed", TEMPLATE, "0.33 renderers/hf.py:887; 0.32 CPU", serving=True),
     Rule("shm", r"Insufficient space in (?:/dev/shm|\S+) for|(?:/dev/shm|/torch_\d|shared memory|posix_fallocate|shm_open|shm_broadcast).{0,120}No space left on device|No space left on device.{0,120}/dev/shm|Error while [a-z ]{1,20} shared memory segment|unable to (?:mmap|open|allocate|write).{0,60}(?:</torch_|shared memory)|Bus error", SHARED, "0.33 distributed/device_communicators/shm_broadcast.py:265; NCCL misc/shmutils.cc; torch MapAllocator.cpp; 0.32 CPU", serving=True),
     Rule("disk-full", r"No space left on device|no space left on device|os error 28|Disk quota exceeded", ROOM, "Linux; huggingface_hub file_download.py:774; 0.32 CPU", serving=True),
+    Rule("disk-full", r"Not enough free disk space to download the file", ROOM, "huggingface_hub file_download.py:774, a warning before it tries", consequence=True),
     # How it is told to start.
     Rule("port-taken", r"\('[^']{0,80}', (?P<port>\d+)\).{0,40}address already in use", PORT, "Python asyncio; 0.32 CPU"),
     Rule("port-taken", r"Bind for [\d.\[\]:]{0,40}:(?P<port>\d+) failed: port is already allocated", PORT, "dockerd"),
@@ -155,7 +162,7 @@ RULES = (
     Rule("bad-parser", r"tool_parser:'(?P<parser>[^']{1,80})' which has not been registered", PARSER, "0.33 parser/parser_manager.py:50"),
     Rule("bad-parser", r"--enable-auto-tool-choice requires --tool-call-parser", PARSER, "0.33 entrypoints/common/cli_args.py:554; 0.32 CPU"),
     Rule("bad-argument", r"^[\w.-]+(?: [\w-]+)?: error: unrecognized arguments: (?P<flag>--?[\w.-]+)", "this vLLM knows no {flag}: take it out of vllmArgs", "argparse; 0.32 CPU"),
-    Rule("bad-argument", r"^[\w.-]+(?: [\w-]+)?: error: (?:argument )?(?P<flag>--[\w.-]+)?", FLAG, "argparse; 0.32 CPU"),
+    Rule("bad-argument", r"^(?:vllm|main\.py|api_server\.py)(?: [\w-]+){0,2}: error: (?:argument )?(?P<flag>--[\w.-]+)?", FLAG, "argparse; 0.32 CPU"),
     Rule("bad-argument", r"(?:pass the (?:argument|option) `|contains custom code.{0,200})trust_remote_code|using the `--trust-remote-code` flag", "the model brings its own code: if you trust it, put --trust-remote-code into vllmArgs", "transformers dynamic_module_utils.py; 0.33 transformers_utils/config.py:461", details={"flag": "--trust-remote-code"}),
     Rule("bad-argument", r"The supplied chat template .{0,300}(?:looks like a file path|appears path-like), but", "there is no such file in the container: correct --chat-template in vllmArgs", "0.33 renderers/chat_utils/chat_template.py:93; 0.32 CPU", details={"flag": "--chat-template"}),
     # What the image, the box and its driver are.

@@ -8,6 +8,7 @@ and no key is in it: vLLM logs no requests, and of its key only the digest is to
 import hashlib
 import json
 import os
+import re
 import runpy
 import shutil
 import subprocess
@@ -36,7 +37,8 @@ def said(*words: str, seconds: float = QUICK_S) -> str:
     except subprocess.TimeoutExpired:
         raise OSError(f"{words[0]}: no answer within {seconds:.0f} s") from None
     if done.returncode:
-        raise OSError(f"{words[0]}: {(done.stderr.strip() or f'exit status {done.returncode}').splitlines()[-1]}")
+        last = done.stderr.strip() or done.stdout.strip() or f"exit status {done.returncode}"
+        raise OSError(f"{words[0]}: {last.splitlines()[-1]}")
     return done.stdout
 
 
@@ -91,16 +93,24 @@ def logs() -> dict[str, str]:
 
 
 def gpus() -> dict[str, Any]:
-    """The cards, who uses them, and what the kernel says of them. smi: None if the box has no driver."""
+    """The cards, who uses them, and what the kernel says of them, each as far as it can be told.
+
+    smi: None if the box has no driver; or if that is broken, which `fault` says then.
+    """
+    found: dict[str, Any] = {"smi": None, "apps": [], "xid": [], "fault": ""}
     if not shutil.which("nvidia-smi"):
-        return {"smi": None, "apps": "", "xid": []}
+        return found
     form = "--format=csv,noheader,nounits"
-    kernel = said("journalctl", "--dmesg", "--boot", "--output=cat", "--no-pager")
-    return {
-        "smi": said("nvidia-smi", f"--query-gpu={GPU_FIELDS}", form, seconds=2 * QUICK_S),
-        "apps": named_apps(said("nvidia-smi", "--query-compute-apps=pid,used_memory,process_name", form)),
-        "xid": [line for line in kernel.splitlines() if "NVRM: Xid" in line][-5:],
-    }
+    try:
+        found["smi"] = said("nvidia-smi", f"--query-gpu={GPU_FIELDS}", form, seconds=2 * QUICK_S)
+    except OSError as error:
+        found["fault"] = str(error)
+    with suppress(OSError):
+        found["apps"] = named_apps(said("nvidia-smi", "--query-compute-apps=pid,used_memory,process_name", form))
+    with suppress(OSError):
+        kernel = said("journalctl", "--dmesg", "--boot", "--output=cat", "--no-pager")
+        found["xid"] = [line for line in kernel.splitlines() if "NVRM: Xid" in line][-5:]
+    return found
 
 
 def named_apps(text: str) -> list[dict[str, Any]]:
@@ -204,6 +214,13 @@ def models() -> dict[str, Any]:
     }
 
 
+def queue() -> float:
+    """How many requests vLLM works on or lets wait. Raises OSError if nobody answers."""
+    with urlopen(VLLM + "/metrics", timeout=QUICK_S) as reply:
+        text = reply.read().decode()
+    return sum(map(float, re.findall(r"^vllm:num_requests_(?:running|waiting)(?:\{.*\})? (\S+)", text, re.MULTILINE)))
+
+
 def completion() -> dict[str, Any]:
     """One real completion. The watchdog is told that it was ours: else a doctor in a loop kept an idle box alive."""
     begun = time.monotonic()
@@ -223,7 +240,7 @@ def key() -> str:
 
 SECTIONS: tuple[Callable[[], Any], ...] = (
     *(time.time, container, logs, gpus, disks, docker),
-    *(report, journals, watchdog, weights, models, completion, key),
+    *(report, journals, watchdog, weights, models, queue, completion, key),
 )
 
 

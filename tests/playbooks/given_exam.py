@@ -33,7 +33,7 @@ FACTS: Mapping[str, Any] = {
         "image": "daybox/vllm-cpu:0.32.0",
     },
     "logs": {"now": HEALTHY, "before": ""},
-    "gpus": {"smi": None, "apps": "", "xid": []},
+    "gpus": {"smi": None, "apps": [], "xid": [], "fault": ""},
     "disks": [
         {"path": "/", "free_mib": 56762, "total_mib": 258019},
         {"path": "/dev/shm", "free_mib": 2410, "total_mib": 2410},
@@ -55,6 +55,7 @@ FACTS: Mapping[str, Any] = {
     "watchdog": {"checked": NOW - 14, "trouble": "", "timer": "active"},
     "weights": {"name": "smollm2-135m", "handed_in": True, "files": 5, "mib": 259},
     "models": {"status": 200, "served": [{"name": BOX.served_name, "window": 4096}], "said": ""},
+    "queue": 0.0,
     "completion": {"status": 200, "came": True, "seconds": 0.5, "said": ""},
     "key": "2e81a93d6eae4f802aa5a4d51bfdcf5dfba633d21ada41ea74a94b7b636f5835",
 }

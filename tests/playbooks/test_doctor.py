@@ -1,9 +1,11 @@
 """`fab doctor` as it is typed: what it refuses, what it prints, how it ends."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -49,6 +51,15 @@ def test_json_of_a_log_has_four_keys_and_nothing_else(tmp_path: Path) -> None:
 
 def test_a_healthy_log_from_a_pipe_ends_with_0() -> None:
     done = fab("--log", "-", stdin=HEALTHY.encode())
+    assert (done.returncode, done.stdout.startswith(b"healthy: ")) == (0, True)
+
+
+def test_a_pipe_that_has_a_name_is_read_like_any_other(tmp_path: Path) -> None:
+    """As a shell's `<(docker logs vllm)` is one."""
+    os.mkfifo(tmp_path / "pipe")
+    writing = Thread(target=(tmp_path / "pipe").write_text, args=[HEALTHY], daemon=True)
+    writing.start()
+    done = fab("--log", str(tmp_path / "pipe"))
     assert (done.returncode, done.stdout.startswith(b"healthy: ")) == (0, True)
 
 
@@ -143,3 +154,16 @@ def test_after_a_cure_everything_is_looked_at_again(
     doctor.examine_and_fix("local", fix=True, consent=True, json=True)
     assert cured == [{"consent": True, "show": False}] and looks == []
     assert json.loads(capsys.readouterr().out)["diagnosis"]["cause"] == "healthy"
+
+
+def test_if_nothing_helps_json_is_printed_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def in_vain(*_: object, **__: object) -> None:
+        raise ModelError("box/vllm: kv-too-small; not cured by context", hint="x")
+
+    monkeypatch.setattr(doctor_look, "look", lambda _: Examined("local", checked(ModelError), silent(KV_TOO_SMALL)))
+    monkeypatch.setattr("playbooks.doctor_fix.fix_box", in_vain)
+    with pytest.raises(ModelError, match="not cured by context"):
+        doctor.examine_and_fix("local", fix=True, consent=True, json=True)
+    assert json.loads(capsys.readouterr().out)["diagnosis"]["cause"] == "kv-too-small"

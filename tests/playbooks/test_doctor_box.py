@@ -17,7 +17,7 @@ from stacks.bundle import bundle_for
 from stacks.errors import BoxError, ModelError
 from stacks.places import write_private
 from stacks.settings import Settings
-from tests.playbooks.given_exam import FACTS, KV_TOO_SMALL, SILENT, exam, silent
+from tests.playbooks.given_exam import FACTS, HEALTHY, KV_TOO_SMALL, SILENT, exam, silent
 from tests.playbooks.pretend_box import BOX, began, ended, whole_run
 from tests.shipped import settings_of
 
@@ -63,7 +63,8 @@ def test_a_section_that_broke_makes_no_check_right_and_stops_no_other(settings: 
     checks = all_answered(QUESTIONS, exam(settings=settings, **broken))
     assert len(checks) == len(QUESTIONS)
     assert not [check.fact for check in checks if "this check broke" in check.fact]
-    assert [check for check in checks if "it is on fire" in check.fact] or section in ("logs", "journals", "key")
+    silent_ones = ("logs", "journals", "key", "queue")
+    assert [check for check in checks if "it is on fire" in check.fact] or section in silent_ones
 
 
 def test_a_broken_log_is_not_taken_for_a_healthy_one() -> None:
@@ -109,6 +110,11 @@ def test_a_full_disk_is_named_with_what_is_free() -> None:
     assert said(doctor_box.disks(exam(disks=rows))) == ("wrong", "/ 12 of 20,000 MiB free")
 
 
+def test_a_full_dev_shm_is_no_disk_that_can_be_freed() -> None:
+    found = doctor_box.disks(exam(disks=[{"path": "/dev/shm", "free_mib": 12, "total_mib": 9_000}]))
+    assert found.state == "wrong" and "/dev/shm" in found.cure and "--fix" not in found.cure
+
+
 def test_an_image_that_is_missing_is_wrong_unless_it_is_on_its_way() -> None:
     missing = {"image": {"name": "v:1", "there": False}}
     assert doctor_box.docker(exam(docker=missing)).state == "wrong"
@@ -143,6 +149,13 @@ def test_a_card_is_shown_with_driver_memory_and_temperature() -> None:
 def test_what_is_wrong_with_a_card_comes_first(plan: str, smi: str | None, xid: list[str], fact: str) -> None:
     found = doctor_box.gpus(exam(replace(BOX, plan=plan), gpus={"smi": smi, "xid": xid}))
     assert found.state == "wrong" and found.fact.startswith(fact)
+
+
+def test_a_driver_that_is_broken_is_wrong_and_the_kernel_is_heard() -> None:
+    gpus = {"fault": "nvidia-smi: GPU is lost", "xid": ["NVRM: Xid (PCI:0000:01:00): 79"]}
+    found = doctor_box.gpus(exam(GPU_BOX, gpus=gpus))
+    fact = "nvidia-smi: GPU is lost; the kernel says: NVRM: Xid (PCI:0000:01:00): 79"
+    assert said(found) == ("wrong", fact) and "reboot" in found.cure
 
 
 def test_a_plan_that_this_checkout_does_not_know_expects_nothing() -> None:
@@ -231,6 +244,13 @@ def test_a_vllm_that_does_not_answer_is_wrong(look: Look) -> None:
 )
 def test_what_is_served_must_be_what_was_asked_for(settings: Settings, change: dict[str, Any], fact: str) -> None:
     assert said(doctor_box.models(exam(settings=settings, models=change))) == ("wrong", fact)
+
+
+def test_a_completion_that_waits_behind_others_is_unknown() -> None:
+    at_work = silent(HEALTHY, queue=3.0, container={"restarts": 1})
+    fact = "busy: 3 requests run or wait, ours did not come to its turn"
+    assert said(doctor_box.completion(at_work)) == ("unknown", fact)
+    assert doctor_box.container(at_work).state == "ok"
 
 
 def test_an_answer_that_is_no_completion_is_wrong() -> None:

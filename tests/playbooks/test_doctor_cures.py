@@ -146,6 +146,10 @@ def test_what_merely_stopped_is_started_again(local: Settings, cause: str) -> No
     assert names(because(cause), Situation(local)) == ["start"]
 
 
+def test_what_is_about_to_start_is_left_to_it(local: Settings) -> None:
+    assert names(because("unknown"), Situation(local, starting=True)) == []
+
+
 def test_every_cause_with_a_cure_is_one_that_a_log_can_have() -> None:
     assert set(CURES) <= set(CAUSES)
 

@@ -9,9 +9,10 @@ import pytest
 from playbooks.doctor_exam import Exam, examine, old_containers
 from stacks.errors import BoxError
 from stacks.ssh import REACH_HINT
-from tests.playbooks.given_exam import DAMAGED, KV_TOO_SMALL, START, VLLM_ID, exam, silent
+from tests.playbooks.given_exam import DAMAGED, HEALTHY, KV_TOO_SMALL, START, VLLM_ID, exam, silent
 from tests.playbooks.own_sshd import own_sshd
 from tests.playbooks.pretend_box import BOX, PretendBox, began, ended
+from tests.shipped import settings_of
 
 
 @pytest.fixture
@@ -103,6 +104,28 @@ def test_a_disk_that_is_full_is_the_cause_of_what_nothing_else_explains() -> Non
     assert cause(silent(disks=full)) == "disk-full"
     assert cause(silent(KV_TOO_SMALL, disks=full)) == "kv-too-small"
     assert cause(exam(disks=full)) == "healthy"
+
+
+def test_a_full_dev_shm_is_no_full_disk(tmp_path: Path) -> None:
+    full = [{"path": "/dev/shm", "free_mib": 12, "total_mib": 9000}]
+    told = silent(disks=full, settings=settings_of("local", tmp_path))
+    assert cause(told) == "shm" and not told.curable
+
+
+def test_others_requests_show_that_it_serves_unless_its_log_names_a_fault() -> None:
+    """And then what an earlier start failed of is over."""
+    at_work = silent(logs={"now": HEALTHY, "before": DAMAGED}, queue=2.0)
+    assert (at_work.answers, at_work.serves, cause(at_work)) == (False, True, "healthy")
+    assert not silent(HEALTHY, queue=0.0).serves
+    assert not silent(KV_TOO_SMALL, queue=2.0).serves
+    assert not silent(HEALTHY, queue={"broken": "Connection refused"}).serves
+
+
+def test_it_is_starting_if_its_container_runs_and_nothing_failed() -> None:
+    assert silent(START).starting
+    assert not silent(START, container={"status": "exited"}).starting
+    assert not silent(KV_TOO_SMALL).starting
+    assert not exam().starting
 
 
 def test_only_our_own_leftovers_are_old() -> None:

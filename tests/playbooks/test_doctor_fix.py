@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from playbooks import doctor_fix
+from playbooks.box_lock import LostLock
 from playbooks.doctor_exam import Exam
 from playbooks.doctor_fix import fix_box
 from stacks.box import Box
-from stacks.errors import BoxError, ModelError, UsageError
+from stacks.errors import BoxError, CloudError, ModelError, UsageError
 from stacks.settings import Settings
 from tests.playbooks.given_exam import DAMAGED, HEALTHY, KV_TOO_SMALL, START, exam, silent
 from tests.playbooks.pretend_box import BOX, began, whole_run
@@ -27,21 +28,27 @@ class Ward:
     def __init__(self) -> None:
         self.exams: list[Exam] = []
         self.cures: list[object] = []
-        self.config: dict[str, str | None] = {}
+        self.config: dict[str, str | None] = {"context": "4096"}
         self.failures: list[Exception | None] = []
 
     def carry_out(self, box: Box, values: dict[str, str], *, show: bool, keep_if_it_fails: bool) -> Box:
         assert keep_if_it_fails
         self.cures.append(dict(values))
         self.config |= values
-        return self.outcome()
+        if failure := self.outcome():
+            raise failure
+        return CURED
 
-    def mend(self, box: Box, _: Exam, cure: Any, *, show: bool) -> Box:
+    def mend(self, box: Box, _: Exam, cure: Any, *, show: bool) -> Exception | None:
         self.cures.append(cure.on_box)
         return self.outcome()
 
-    def outcome(self) -> Box:
-        if self.failures and (failure := self.failures.pop(0)):
+    def outcome(self) -> Exception | None:
+        return self.failures.pop(0) if self.failures else None
+
+    def declared(self, box: Box, settings: Settings, hold: object) -> Box:
+        self.cures.append("up")
+        if failure := self.outcome():
             raise failure
         return CURED
 
@@ -51,10 +58,12 @@ def ward(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ward:
     monkeypatch.setenv("DAYBOX_STATE", str(tmp_path / "state"))
     made = Ward()
     monkeypatch.setattr("playbooks.change.carry_out", made.carry_out)
+    monkeypatch.setattr("playbooks.change.declared", made.declared)
+    monkeypatch.setattr(doctor_fix, "holding", lambda *_: nullcontext())
     monkeypatch.setattr(doctor_fix, "mend", made.mend)
     monkeypatch.setattr(doctor_fix, "examine", lambda *_: made.exams.pop(0))
     monkeypatch.setattr(doctor_fix, "find_settings", lambda _: settings_of("local", tmp_path))
-    monkeypatch.setattr("playbooks.stack_config.own_text", lambda _, key: {"context": "4096"}.get(key))
+    monkeypatch.setattr("playbooks.stack_config.own_text", lambda _, key: made.config.get(key))
     monkeypatch.setattr("playbooks.stack_config.write_config", lambda _, values: made.config.update(values))
     return made
 
@@ -80,15 +89,15 @@ def test_a_setting_is_cured_through_the_config_and_said_first(
 
 def test_what_is_no_setting_is_mended_on_the_box(ward: Ward, settings: Settings) -> None:
     stopped = silent(settings=settings, container={"status": "exited"})
-    assert fix_box(stopped, consent=True, show=False) is CURED
-    assert (ward.cures, ward.config) == (["start"], {})
+    assert fix_box(stopped, consent=True, show=False) is BOX
+    assert (ward.cures, ward.config) == (["start"], {"context": "4096"})
 
 
 def test_a_cure_that_fails_is_followed_by_that_of_the_new_cause(ward: Ward, settings: Settings) -> None:
     ward.failures = [failed()]
     ward.exams = [silent(settings=settings, logs={"now": "hello\n"})]
-    fix_box(silent(KV_TOO_SMALL, settings=settings), consent=True, show=False)
-    assert ward.cures == [{"context": "1792"}, "start"]
+    assert fix_box(silent(KV_TOO_SMALL, settings=settings), consent=True, show=False) is CURED
+    assert ward.cures == [{"context": "1792"}, "start", "up"]  # what was changed before it is declared, too
     assert ward.config == {"context": "1792"}
 
 
@@ -124,18 +133,66 @@ def test_three_cures_are_the_end(ward: Ward, settings: Settings) -> None:
     with pytest.raises(ModelError, match=r"weights-damaged: .*; not cured by context, sequences, start"):
         fix_box(silent(KV_TOO_SMALL, settings=settings), consent=True, show=False)
     assert ward.cures == [{"context": "1792"}, {"maxNumSeqs": "4"}, "start"]
-    assert ward.config == {"context": "4096", "maxNumSeqs": None}
+    assert ward.config == {"context": "4096", "maxNumSeqs": None}  # as `pulumi config rm` leaves it
 
 
 def test_a_cause_without_a_safe_cure_changes_nothing(ward: Ward, settings: Settings) -> None:
     with pytest.raises(ModelError, match=r"weights-damaged: .*; no safe cure is known"):
         fix_box(silent(DAMAGED, settings=settings), consent=True, show=False)
-    assert (ward.cures, ward.config) == ([], {})
+    assert (ward.cures, ward.config) == ([], {"context": "4096"})
 
 
 def test_a_box_that_answers_again_by_itself_needs_no_further_cure(ward: Ward, settings: Settings) -> None:
     ward.failures, ward.exams = [failed("slow")], [exam(settings=settings)]
-    assert fix_box(silent(KV_TOO_SMALL, settings=settings), consent=True, show=False) is BOX
+    assert fix_box(silent(KV_TOO_SMALL, settings=settings), consent=True, show=False) is CURED
+    assert (ward.cures, ward.config) == ([{"context": "1792"}, "up"], {"context": "1792"})
+
+
+def test_a_cure_that_serves_and_cannot_be_declared_is_an_error_and_stays(ward: Ward, settings: Settings) -> None:
+    """`carry_out` says so first; then it answers, `up` is tried once more, and fails again."""
+    undeclared = CloudError("stacks/local: x serves, but `pulumi up` ended with 255", hint="pulumi up -s local")
+    ward.failures, ward.exams = [undeclared, undeclared], [exam(settings=settings)]
+    with pytest.raises(CloudError, match="ended with 255"):
+        fix_box(silent(KV_TOO_SMALL, settings=settings), consent=True, show=False)
+    assert ward.config == {"context": "1792"}
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_what_another_command_changes_meanwhile_stays_and_ends_it(
+    ward: Ward, settings: Settings, monkeypatch: pytest.MonkeyPatch, lost: bool
+) -> None:
+    """Refused, or the lock lost in the middle: no cure has failed, and nothing is put back over another's."""
+    kind = LostLock if lost else BoxError
+
+    def locked(*_: object, **__: object) -> None:
+        ward.config["context"] = "1792" if lost else "8192"
+        raise kind("box/daybox-7: anna@x is changing it", hint="wait until that is done")
+
+    monkeypatch.setattr("playbooks.change.carry_out", locked)
+    with pytest.raises(kind, match="anna@x is changing it"):
+        fix_box(silent(KV_TOO_SMALL, settings=settings), consent=True, show=False)
+    assert ward.config == {"context": "1792" if lost else "8192"}
+
+
+def test_a_start_that_is_still_going_on_after_a_cure_is_left_to_it(ward: Ward, settings: Settings) -> None:
+    events = [event for event in whole_run() if event.stage != "ready"] + [began("ready", 6)]
+    starting: dict[str, Any] = {"logs": {"now": START}, "report": {"stages": [vars(event) for event in events]}}
+    ward.failures, ward.exams = [failed("not ready within 30 min")], [silent(settings=settings, **starting)]
+    with pytest.raises(BoxError, match="is becoming ready: ready runs"):
+        fix_box(silent(KV_TOO_SMALL, settings=settings), consent=True, show=False)
+    assert ward.cures == [{"context": "1792"}]
+
+
+def test_a_vllm_that_is_starting_is_not_started_again(ward: Ward, settings: Settings) -> None:
+    with pytest.raises(ModelError, match=r"unknown: .*; no safe cure is known") as caught:
+        fix_box(silent(START, settings=settings), consent=True, show=False)
+    assert ward.cures == [] and "vLLM is starting" in caught.value.hint
+
+
+def test_a_box_at_work_on_others_requests_is_not_cured(ward: Ward, settings: Settings) -> None:
+    at_work = silent(HEALTHY, settings=settings, queue=3.0)
+    assert fix_box(at_work, consent=True, show=False) is BOX
+    assert ward.cures == []
 
 
 def test_a_box_that_vanishes_in_the_middle_ends_it_with_the_config_as_before(
@@ -152,7 +209,7 @@ def test_a_box_that_vanishes_in_the_middle_ends_it_with_the_config_as_before(
 
 
 def test_ctrl_c_puts_the_config_back(ward: Ward, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted() -> Box:
+    def interrupted() -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(ward, "outcome", interrupted)
@@ -205,40 +262,6 @@ def test_processes_that_are_not_ours_are_named_and_live_on(
     with pytest.raises(ModelError, match="gpu-memory-taken"):
         fix_box(silent(taken, settings=settings, gpus={"smi": "0, x", "apps": apps}), consent=True, show=False)
     assert "not ours to end, and they hold the card's memory: process 42 thief (900 MiB)" in capsys.readouterr().err
-
-
-def test_the_words_on_the_box_name_no_more_than_they_must(monkeypatch: pytest.MonkeyPatch) -> None:
-    sent: list[str] = []
-
-    def counted(_: object, command: str) -> int:
-        sent.append(command)
-        return 7
-
-    monkeypatch.setattr("playbooks.converge.counted", counted)
-    target: Any = None
-    assert doctor_fix.start(target, exam()) == 7
-    assert doctor_fix.download(target, exam(weights={"name": "a b"})) == 7
-    old = [{"name": "x_vllm", "project": "daybox", "id": "1"}]
-    assert doctor_fix.remove_old(target, exam(docker={"containers": old})) == 7
-    started, downloaded, removed = sent
-    assert started.startswith("docker stop --time 20 vllm >/dev/null 2>&1; ")
-    assert "systemctl stop daybox-vllm.service daybox-ready.service" in started
-    gone = "'/var/lib/daybox/models/a b' '/var/lib/daybox/models/.a b'-*"
-    assert f"docker rm --force vllm >/dev/null 2>&1; rm -rf -- {gone}; " in downloaded
-    assert "systemctl stop daybox-weights.service daybox-vllm.service daybox-ready.service" in downloaded
-    assert removed.startswith("docker rm --force x_vllm >/dev/null; ")
-
-
-def test_what_was_freed_is_said_step_by_step(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    rows = '[{"what": "dangling images", "mib": 812, "why": ""}, {"what": "old journals", "mib": 0, "why": "denied"}]'
-    answer: Any = type("Done", (), {"stdout": rows, "stderr": ""})
-    monkeypatch.setattr(doctor_fix, "run", lambda *_, **__: answer)
-    monkeypatch.setattr("playbooks.converge.let_go_on", lambda _: 3)
-    target: Any = None
-    assert doctor_fix.free(target, exam()) == 3
-    assert capsys.readouterr().err == "dangling images: 812 MiB freed\nold journals: 0 MiB freed: denied\n"
 
 
 def test_the_log_that_was_diagnosed_is_the_one_that_is_shown() -> None:

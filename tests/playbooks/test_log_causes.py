@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from playbooks.log_causes import diagnose
+from playbooks.log_causes import DEAD, diagnose
 from playbooks.log_evidence import EVIDENCE_LENGTH
-from playbooks.log_rules import CAUSES, PHASE_CURES
+from playbooks.log_rules import CAUSES, NO_PHASE_CURE, PHASE_CURES
 from tests.playbooks.confusion import BY_NAME, FIXTURES, LOGS, Fixture, maider_is_right, table
 from tests.playbooks.vllm_cases import CASES
 
@@ -19,6 +19,20 @@ NO_FAILURE = ("healthy", "stopped-cleanly", "unknown")
 FAILURES = tuple(fixture for fixture in FIXTURES if fixture.cause not in NO_FAILURE)
 # What stands in logs of healthy servers, too; vLLM's own texts but for names and numbers.
 FALSE_FRIENDS = (LOGS / "false_friends.txt").read_text().splitlines()
+# The others say that a process has ended.
+HARMLESS = [friend for friend in FALSE_FRIENDS if not DEAD.search(friend)]
+# What a start survives: it went on, and serves. Texts of vLLM 0.33, torch, NCCL, FlashInfer and huggingface_hub.
+EARLY_FRIENDS = (LOGS / "early_friends.txt").read_text().splitlines()
+SERVED = tuple(
+    BY_NAME[f"{folder}/{name}"] for folder in ("provoked", "from_gpu") for name in ("healthy", "stopped-cleanly")
+)
+# As vLLM 0.33 says it of an engine that had started (v1/engine/core.py:1586).
+FATAL = (
+    "(EngineCore pid=61) ERROR 11-20 12:00:00 [core.py:1586] EngineCore encountered a fatal error.\n"
+    "(EngineCore pid=61) ERROR 11-20 12:00:00 [core.py:1586] {}\n"
+)
+OOM = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 1.16 GiB."
+IN = '  File "/usr/lib/python3/site-packages/vllm/x.py", line 1, in '
 # None of these is what a rule was written from: other names and numbers, other versions, other lines around them.
 HELD_OUT = [json.loads(line) for line in (LOGS / "held_out.jsonl").read_text().splitlines()]
 # Nothing in it says that vLLM begins: it is torch alone.
@@ -87,6 +101,25 @@ def test_memory_that_ran_out_is_told_with_its_phase_and_the_cure_of_that(phase: 
     assert (told.details["phase"], told.cure) == (phase, PHASE_CURES[phase])
 
 
+@pytest.mark.parametrize(
+    ("frames", "phase"),
+    [
+        (["run_busy_loop", "execute_model"], "run"),
+        (["worker_busy_loop", "execute_model"], "run"),
+        (["worker_busy_loop", "determine_available_memory", "profile_run", "execute_model"], "profile"),
+        (["compile_or_warm_up_model", "warmup_kernels", "execute_model"], "capture"),
+        (["worker_busy_loop"], None),
+    ],
+)
+def test_of_a_log_that_is_cut_off_the_frames_tell_the_phase(frames: list[str], phase: str | None) -> None:
+    told = diagnose("\n".join([*(IN + frame for frame in frames), OOM]))
+    assert (told.details.get("phase"), told.cure) == (phase, PHASE_CURES.get(str(phase), NO_PHASE_CURE))
+
+
+def test_an_engine_that_had_started_did_not_run_out_of_memory_while_loading() -> None:
+    assert diagnose(FATAL.format(OOM)).details["phase"] == "run"
+
+
 def test_a_text_without_values_gets_a_cure_without_them() -> None:
     told = diagnose(
         "ValueError: max seq len (64), (9 GiB KV cache is needed, "
@@ -104,6 +137,42 @@ def test_false_friends_around_a_failure_change_nothing(data: st.DataObject) -> N
     for friend in data.draw(st.lists(st.sampled_from(FALSE_FRIENDS), max_size=8)):
         lines.insert(data.draw(st.integers(0, len(lines))), friend)
     assert diagnose("\n".join(lines)).cause == fixture.cause
+
+
+def with_early(friend: str, text: str) -> str:
+    """The log with this line before vLLM served."""
+    lines = text.split("\n")
+    ready = next(place for place, line in enumerate(lines) if "Application startup complete" in line)
+    return "\n".join([*lines[: ready // 2], friend, *lines[ready // 2 :]])
+
+
+@pytest.mark.parametrize("friend", EARLY_FRIENDS, ids=lambda friend: friend[-40:])
+@pytest.mark.parametrize("fixture", SERVED, ids=named)
+def test_what_a_start_survived_is_no_cause(fixture: Fixture, friend: str) -> None:
+    assert diagnose(with_early(friend, fixture.text)).cause == fixture.cause
+
+
+@pytest.mark.parametrize("friend", EARLY_FRIENDS, ids=lambda friend: friend[-40:])
+def test_what_a_start_survived_hides_no_cause_of_later(friend: str) -> None:
+    later = FATAL.format("torch.AcceleratorError: CUDA error: an illegal memory access was encountered")
+    assert diagnose(with_early(friend, HEALTHY) + later).cause == "illegal-access"
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_false_friends_where_nothing_failed_change_nothing(data: st.DataObject) -> None:
+    fixture = data.draw(st.sampled_from(SERVED))
+    lines = fixture.text.split("\n")
+    for friend in data.draw(st.lists(st.sampled_from(HARMLESS), max_size=8)):
+        lines.insert(data.draw(st.integers(0, len(lines))), friend)
+    assert diagnose("\n".join(lines)).cause == fixture.cause
+
+
+def test_what_an_engine_dies_of_is_no_clients_error() -> None:
+    """Though the server had served, and few texts mean anything then."""
+    missing = "RuntimeError: Could not find nvcc and default cuda_home='/usr/local/cuda' doesn't exist"
+    assert diagnose(HEALTHY + FATAL.format(missing)).cause == "no-nvcc"
+    assert diagnose(f"{HEALTHY}(APIServer pid=1) ERROR 11-20 10:00:00 [serving.py:1] {missing}\n").cause == "healthy"
 
 
 @pytest.mark.parametrize("fixture", FIXTURES, ids=named)
@@ -160,3 +229,22 @@ def test_a_prompt_in_a_request_that_is_logged_is_not_read() -> None:
         diagnose(f"{HEALTHY}\n{asked}(APIServer pid=1) INFO 11-20 09:14:59 [x.py:5] No available memory'").cause
         == "healthy"
     )
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "DEBUG 11-20 11:00:00 [request_logger.py:60] Request chatcmpl-1 details: prompt: {!r}, prompt_token_ids: None",
+        "INFO 11-20 11:00:00 [request_logger.py:80] Received request chatcmpl-1: params: SamplingParams(stop=[{!r}])",
+        "INFO 11-20 11:00:00 [request_logger.py:99] Request chatcmpl-1 JSON body: {{'tools': [{!r}]}}",
+        "INFO 11-20 11:00:00 [request_logger.py:128] Generated response chatcmpl-1: output: {!r}, finish_reason: stop",
+    ],
+)
+@pytest.mark.parametrize(
+    "quoted", ["API server: shutdown triggered", "vLLM API server version 0.9", "Failed to infer device type"]
+)
+def test_what_a_user_or_the_model_wrote_tells_no_story(said: str, quoted: str) -> None:
+    """Neither that it was told to stop, nor that another start begins."""
+    asked = f"{HEALTHY}(APIServer pid=1) {said.format(quoted)}\n"
+    assert diagnose(asked).cause == "healthy"
+    assert diagnose(asked + FATAL.format(OOM)).cause == "out-of-memory"

@@ -47,6 +47,11 @@ PREFIXES = {
     "journal": "Nov 20 09:14:59 box docker[812]: ",
     "journal-iso": "2026-11-20T09:14:59+0000 box docker[812]: ",
     "timestamps": "2026-11-20T09:14:59.123456789Z ",
+    "compose-timestamps": "vllm  | 2026-11-20T09:14:59.123456789Z ",
+    "kubectl": "[pod/vllm-0/vllm] ",
+    "kubectl-timestamps": "[pod/vllm-0/vllm] 2026-11-20T09:14:59.123456789Z ",
+    "kubernetes": "2026-11-20T09:14:59.123456789+00:00 stderr F ",
+    "date": "2026-11-20 09:14:59 ",
     "colour": "\x1b[1;36m",
 }
 

@@ -95,7 +95,7 @@ HUGE = r"""printf 'first\n'; yes 0123456789 | head -c 60000000; printf '\277last
 
 
 def test_a_box_without_a_driver_has_no_cards(box: OnBox) -> None:
-    assert examined(box)["gpus"] == {"smi": None, "apps": "", "xid": []}
+    assert examined(box)["gpus"] == {"smi": None, "apps": [], "xid": [], "fault": ""}
 
 
 def test_cards_are_told_with_who_uses_them_and_what_the_kernel_says(box: OnBox) -> None:
@@ -111,6 +111,24 @@ def test_cards_are_told_with_who_uses_them_and_what_the_kernel_says(box: OnBox) 
         {"pid": "42", "mib": "900", "name": "/usr/bin/thief, really", "container": ""},
     ]
     assert told["xid"] == ["NVRM: Xid (PCI:0000:01:00): 31, pid=7"]
+
+
+def test_a_driver_that_is_broken_is_told_in_its_own_words_and_so_is_the_kernels(box: OnBox) -> None:
+    """nvidia-smi says so on stdout."""
+    box.command("nvidia-smi", "echo 'Unable to determine the device handle for GPU0: GPU is lost.'; exit 15")
+    assert examined(box)["gpus"] == {
+        "smi": None,
+        "apps": [],
+        "xid": ["NVRM: Xid (PCI:0000:01:00): 31, pid=7"],
+        "fault": "nvidia-smi: Unable to determine the device handle for GPU0: GPU is lost.",
+    }
+
+
+def test_cards_are_told_although_the_kernel_says_nothing(box: OnBox) -> None:
+    box.command("nvidia-smi", f"echo '{SMI}'")
+    box.command("journalctl", "exit 1")
+    told = examined(box)["gpus"]
+    assert (told["smi"], told["xid"], told["fault"]) == (f"{SMI}\n", [], "")
 
 
 def test_docker_image_and_containers_are_told(box: OnBox) -> None:
@@ -157,6 +175,16 @@ def test_a_completion_that_came_is_told_and_was_not_work(box: OnBox) -> None:
     assert json.loads((box.root / "var/lib/daybox/own-work.json").read_text()) == {"began": 7.0, "work": 11}
 
 
+def test_requests_that_run_or_wait_are_counted(box: OnBox) -> None:
+    metrics = """# TYPE vllm:num_requests_running gauge
+vllm:num_requests_running{engine="0",model_name="m"} 2.0
+vllm:num_requests_waiting{engine="0",model_name="m"} 1.0
+vllm:num_requests_waiting_by_reason{engine="0",reason="capacity"} 1.0
+"""
+    with running(Vllm(metrics=metrics)) as vllm:
+        assert examined(box, vllm.url)["queue"] == 3.0
+
+
 def test_an_answer_that_is_no_completion_is_told_with_its_words(box: OnBox) -> None:
     with running(Vllm(key="another")) as vllm:
         told = examined(box, vllm.url)
@@ -182,7 +210,8 @@ def test_a_box_on_which_nothing_works_still_tells_what_is_broken(onbox: OnBox) -
     assert told["time"] > 1e9 and told["disks"]
     broken = {name for name, value in told.items() if isinstance(value, dict) and "broken" in value}
     assert broken == {
-        *("container", "logs", "docker", "report", "journals", "watchdog", "weights", "models", "completion", "key")
+        *("container", "logs", "docker", "report", "journals", "watchdog", "weights", "models", "queue"),
+        *("completion", "key"),
     }
     assert "No such file or directory: 'docker'" in told["container"]["broken"]
 
