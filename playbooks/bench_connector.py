@@ -24,7 +24,8 @@ class ProvedConnector(BaseConnector):
     async def open_all(self) -> None:
         """Connect as often as the limit allows, so that no proof is a part of an answer's time. Raises BoxError."""
         try:
-            self._ready = [await self._proved() for _ in range(self.limit)]
+            for _ in range(self.limit):
+                self._ready.append(await self._proved())
         except OSError as error:
             raise silent(self._endpoint.port, error) from None
 

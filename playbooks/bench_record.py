@@ -127,19 +127,31 @@ def parts_of(choice: Mapping[str, Any]) -> Iterator[str]:
 def recording(gateway: Endpoint, file: Path) -> Iterator[int]:
     """A recorder in front of the gateway, in a thread of its own: its port. Raises UsageError if the file is there."""
     descriptor = new_file(file)
-    recorder, loop = Recorder(gateway, descriptor), asyncio.new_event_loop()
+    recorder = Recorder(gateway, descriptor)
+    try:
+        with running_loop() as loop:
+            runner = asyncio.run_coroutine_threadsafe(recorder.listen(), loop).result()
+            try:
+                yield recorder.port
+            finally:
+                asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result()
+    finally:
+        os.close(descriptor)
+        tell(file, recorder.written)
+
+
+@contextmanager
+def running_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """An event loop that runs in a thread of its own, for as long as the `with` block does."""
+    loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    runner = asyncio.run_coroutine_threadsafe(recorder.listen(), loop).result()
     try:
-        yield recorder.port
+        yield loop
     finally:
-        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
-        os.close(descriptor)
-        tell(file, recorder.written)
 
 
 def new_file(file: Path) -> int:

@@ -19,7 +19,8 @@ from playbooks.words import clean
 from stacks.errors import BoxError
 from stacks.ssh import Target, environment, remote, transport_error
 
-FILE = "run/daybox/changing"  # in memory: no reboot leaves a lock behind
+# The lock is the kernel's, and goes with a reboot; the holder's mark in it stays, so that he may go on after one.
+FILE = "var/lib/daybox/changing"
 BEAT_SECONDS = 10.0
 SILENT_SECONDS = 60  # a laptop that lost its power or its network closes nothing, and is not waited for any longer
 HANG_UP_SECONDS = 5.0

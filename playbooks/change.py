@@ -79,10 +79,11 @@ def carry_out(
                 return box
         else:
             say(f"{box.stack}: {settings.served_name} answers, {time.monotonic() - began:.1f} s after this began")
-        made = declared(box, settings, hold)
-    if rows is not None:
-        tell(made, rows, show=show)  # last of all: a table that cannot be printed undoes nothing
-    return made
+        try:
+            return declared(box, settings, hold)
+        finally:
+            if rows is not None:
+                tell(box, rows, show=show)  # last of all: a table that cannot be printed undoes nothing
 
 
 def check_same_box(box: Box, raw: Mapping[str, str]) -> None:

@@ -8,10 +8,12 @@ from typing import Any
 from playbooks.moments import iso
 from stacks.account import Account, lacking
 from stacks.belongings import VOLUME, Belonging
+from stacks.catalog import CLOUDS
 from stacks.errors import DayboxError
 from stacks.lease import OWNER_TAG, STACK_TAG, TAG, tagged, until_of
 from stacks.places import owner_file
 from stacks.stack_file import raw_of, stack_names
+from stacks.values import api_url, named
 from stacks.volume_terms import USD_PER_GIB_MONTH, usd_per_gib_month
 
 UNKNOWN = "?"  # the stack of a volume whose tag was taken away
@@ -62,15 +64,25 @@ def kept_or_why(account: Account, scopes: Collection[str]) -> tuple[list[KeptVol
     found, why = list[KeptVolume](), ""
     try:
         found = kept_volumes(account, scopes)
-        why = LACKS if lacking(scopes, [VOLUME.scope]) and asked_for() else ""
+        why = LACKS if lacking(scopes, [VOLUME.scope]) and asked_for(account.api_url) else ""
     except DayboxError as error:
         why = error.fact
     return found, f"volumes may bill that are not shown: {why}" if why else ""
 
 
-def asked_for(stack: str | None = None) -> list[str]:
-    """The stacks of this checkout whose files ask for a volume, or `stack` if its does."""
-    return [name for name in stack_names() if stack in (None, name) and raw_of(name)[0].get("volume") == "true"]
+def asked_for(url: str, stack: str | None = None) -> list[str]:
+    """The stacks of this checkout whose files ask for a volume in the account at this API's url, or `stack` if so."""
+    return [name for name in stack_names() if stack in (None, name) and asks(raw_of(name)[0], url)]
+
+
+def asks(raw: Mapping[str, str], url: str) -> bool:
+    """Whether a stack's config asks for a volume there; one that does not say where may."""
+    if raw.get("volume") != "true":
+        return False
+    try:
+        return api_url(named(CLOUDS, raw.get("cloud", "")), raw.get("url", "")) == url
+    except (DayboxError, ValueError):
+        return True
 
 
 def volume_words(row: Mapping[str, Any]) -> str:

@@ -74,7 +74,7 @@ def look(account: Account, owner: str, stack: str | None, book: Book) -> Look:
     scene = Scene(stack, listed, with_states(known, rows))
     boxes = [box for row in rows if (box := tried(faults, box_in, scene, row))]
     hanging, unseen = all_belongings(account, profile, faults)
-    if lacking(profile.scopes, [VOLUME.scope]) and (names := tried(faults, asked_for, stack)):
+    if lacking(profile.scopes, [VOLUME.scope]) and (names := tried(faults, asked_for, account.api_url, stack)):
         faults.append(f"volumes: {LACKS}, so no end of theirs is kept, and {', '.join(names)} may have one")
     rest = [tried(faults, belonging_in, scene, one, ids(box for box in boxes if box.goes)) for one in hanging]
     missing = [found for some in unlisted.values() for found in some or ()]

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 
 from invoke.exceptions import Exit, ParseError
+from invoke.parser.context import ParserContext
 from invoke.parser.parser import Parser, ParseResult
 
 from stacks.errors import UsageError
@@ -15,8 +16,17 @@ ARGUMENT = re.compile(r"<Argument: ([\w-]+)[^>]*>")  # how Invoke names a flag t
 _PARSED = Parser.parse_argv
 
 
+class Mistyped(ParseError, Exit):
+    """Invoke prints it as its own, ends with an Exit's status, and completes a half-typed line from its context."""
+
+    def __init__(self, fault: UsageError, context: ParserContext | None) -> None:
+        ParseError.__init__(self, fault.line(), context)
+        Exit.__init__(self, code=fault.exit_code)
+        self.args = (fault.line(),)
+
+
 def parsed(parser: Parser, words: Sequence[str]) -> ParseResult:
-    """What Invoke's own parser makes of the words. Raises Exit in place of its ParseError."""
+    """What Invoke's own parser makes of the words. Raises Mistyped in place of its ParseError."""
     try:
         return _PARSED(parser, list(words))
     except ParseError as error:
@@ -24,7 +34,7 @@ def parsed(parser: Parser, words: Sequence[str]) -> ParseResult:
         hint = f"fab --help {command}" if command else "fab --list shows every command"
         said = ARGUMENT.sub(r"--\1", str(error))
         fault = UsageError(f"fab{f' {command}' if command else ''}: {said}", hint=hint)
-        raise Exit(fault.line(), code=fault.exit_code) from None
+        raise Mistyped(fault, error.context) from None
 
 
 def install() -> None:

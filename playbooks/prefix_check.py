@@ -13,7 +13,7 @@ LEAST_HITS = 0.5
 PREFIX_TOKENS = 6000  # several blocks even of a hybrid model, which has up to 2,096 tokens in one
 LINE_TOKENS = 14
 COUNTED_SECONDS = 3.0  # vLLM counts a moment after it has answered
-TRIES = 2  # an aider may ask in the middle of one
+TRIES = 3  # an aider may ask in the middle of one; so do the checks beside this, once
 
 
 class OthersError(Exception):

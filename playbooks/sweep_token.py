@@ -45,7 +45,7 @@ def paying_account(token: str) -> Account:
 def checked(account: Account) -> Profile:
     """Who its token speaks for. Raises CloudError if the API refuses it, or it cannot end a box or a stack's volume."""
     profile = account.profile()
-    if missing := lacking(profile.scopes, SCOPES if asked_for() else NEEDED_SCOPES):
+    if missing := lacking(profile.scopes, SCOPES if asked_for(account.api_url) else NEEDED_SCOPES):
         raise CloudError(
             f"LINODE_TOKEN: lacks the scope {', '.join(missing)}", hint=f"make one with {' '.join(SCOPES)}"
         )

@@ -32,9 +32,9 @@ def verify(_c: Context, stack: str | None = None, json: bool = False) -> None:
 
     Example: fab verify --json
     """
-    deadline = time.monotonic() + BUDGET_SECONDS
     box = find_box(stack)
     settings = find_settings(box.stack)
+    deadline = time.monotonic() + BUDGET_SECONDS  # from here on: Pulumi's own time is none of the box's
     target = box_target(box)  # it writes files: not in two threads at once
     run(target, "true", timeout=CONNECT_SECONDS)  # else every check would wait for a box that nobody reaches
     own, trial = side_by_side(

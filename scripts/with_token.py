@@ -4,6 +4,7 @@ It is started by its path, from any folder, by scripts/bin/pulumi. The token is 
 """
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,9 +18,12 @@ SELECTED_SECONDS = 10.0  # it takes 0.2
 
 
 def option(words: Sequence[str], short: str, long: str) -> str:
-    """What an option of a Pulumi command line says: `-s x`, `-sx`, `-s=x`, `--stack x`, `--stack=x`; or empty."""
+    """What an option of a Pulumi command line says, empty if nothing.
+
+    `-s x`, `-ys x`, `-sx`, `-s=x`, `--stack x`, `--stack=x`.
+    """
     for word, following in pairwise([*words, ""]):
-        if word in (short, long):
+        if word == long or re.fullmatch(f"-[a-zA-Z]*{short[1]}", word):
             return following
         if word.startswith(f"{long}="):
             return word.removeprefix(f"{long}=")

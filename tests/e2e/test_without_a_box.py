@@ -117,7 +117,7 @@ def test_a_pulumi_whose_provider_would_have_no_token_stops_and_names_the_one_tha
     laptop.set(**linode_settings(laptop.cloud))
     line = "PATH=${PATH#*scripts/bin:} pulumi preview -s coder-32b --non-interactive"
     said = laptop.run(line, LINODE_TOKEN=f"command: echo {TOKEN}").failed()
-    assert "this pulumi does not have it in clear" in said
+    assert "is not the token that daybox found" in said
     assert "source scripts/env: its pulumi asks for it where you keep it" in said
 
 

@@ -2,6 +2,7 @@
 
 import json
 import stat
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from playbooks.bench_record import recording, whole_answer
+from playbooks.bench_record import Recorder, recording, whole_answer
 from playbooks.bench_session import read_session
 from playbooks.endpoint import Endpoint
 from playbooks.tunnel_files import tunnel_dir
@@ -152,3 +153,16 @@ def test_a_file_that_cannot_be_new_stops_before_aider(tmp_path: Path, name: str)
     with pytest.raises(UsageError, match="--record"), recording(Endpoint(9), tmp_path / name):
         pass
     assert (tmp_path / "there.jsonl").read_text() == "mine"
+
+
+def test_a_recorder_that_cannot_listen_leaves_neither_thread_nor_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def listen(_: Recorder) -> None:
+        raise OSError("no port is left")
+
+    monkeypatch.setattr(Recorder, "listen", listen)
+    before = threading.active_count()
+    with pytest.raises(OSError, match="no port"), recording(Endpoint(1), tmp_path / "mine.jsonl"):
+        pytest.fail("it listens")
+    assert threading.active_count() == before and not (tmp_path / "mine.jsonl").exists()

@@ -1,6 +1,7 @@
 """box_lock: one at a time, named to whoever comes second, and gone with whoever held it."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -109,6 +110,15 @@ def test_a_lost_lock_is_taken_again_where_nobody_came(box: PretendBox) -> None:
     assert is_free(box, target)
 
 
+def test_a_lock_that_a_reboot_took_is_taken_again(box: PretendBox) -> None:
+    (box.root / "run/daybox").mkdir(parents=True)
+    with holding(target := box.target(), "first", onbox=box.onbox) as hold:
+        lose(hold)
+        shutil.rmtree(box.root / "run")
+        hold.check()
+        assert not is_free(box, target)
+
+
 def test_a_lost_lock_stays_lost_once_another_had_it(box: PretendBox) -> None:
     with holding(target := box.target(), "first", onbox=box.onbox) as hold:
         lose(hold)
@@ -137,8 +147,8 @@ def test_a_box_that_is_not_reached_is_said_to_be_so(box: PretendBox) -> None:
 
 
 def test_a_lock_that_cannot_be_made_is_no_lock(box: PretendBox) -> None:
-    (box.root / "run").mkdir(parents=True)
-    (box.root / "run/daybox").write_text("a file")
+    (box.root / "var/lib").mkdir(parents=True)
+    (box.root / "var/lib/daybox").write_text("a file")
     assert "its lock cannot be taken" in refused(box, box.target()).fact
 
 

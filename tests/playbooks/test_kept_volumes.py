@@ -1,5 +1,6 @@
 """What an account's volumes cost is told wherever boxes are told of: they bill with or without one."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.cloud import Cloud
 
 UNTIL = datetime(2026, 12, 26, 18, tzinfo=UTC)
 ALL = ("*",)
+HERE = "http://127.0.0.1:1"
 
 
 @pytest.fixture(autouse=True)
@@ -83,8 +85,16 @@ def test_a_token_that_may_not_see_volumes_is_not_asked_for_them(cloud: Cloud, ac
     assert kept_or_why(account, ["linodes:read_write"]) == ([], "")
 
 
+def asking(checkout: Path, stack: str, url: str) -> None:
+    """A stack whose file asks for a volume in the account of this API."""
+    text = json.dumps(
+        {"config": {"daybox:volume": "true", "daybox:cloud": "linode", "daybox:url": url}}
+    )  # which is YAML
+    (checkout / f"stacks/Pulumi.{stack}.yaml").write_text(text)
+
+
 def test_where_a_stack_asks_for_a_volume_that_token_is_a_reason_for_doubt(account: Account, checkout: Path) -> None:
-    (checkout / "stacks/Pulumi.coder-30b.yaml").write_text('config: {"daybox:volume": "true"}\n')
+    asking(checkout, "coder-30b", account.api_url)
     assert kept_or_why(account, ["linodes:read_write"]) == (
         [],
         "volumes may bill that are not shown: the token lacks the scope volumes:read_write",
@@ -93,8 +103,18 @@ def test_where_a_stack_asks_for_a_volume_that_token_is_a_reason_for_doubt(accoun
 
 
 def test_a_stack_is_asked_alone_if_it_is_named(checkout: Path) -> None:
-    (checkout / "stacks/Pulumi.coder-32b.yaml").write_text('config: {"daybox:volume": "true"}\n')
-    assert [asked_for(), asked_for("coder-32b"), asked_for("coder-30b")] == [["coder-32b"], ["coder-32b"], []]
+    asking(checkout, "coder-32b", HERE)
+    assert [asked_for(HERE, stack) for stack in (None, "coder-32b", "coder-30b")] == [["coder-32b"], ["coder-32b"], []]
+
+
+def test_a_stack_of_another_cloud_asks_nothing_of_this_account(checkout: Path) -> None:
+    asking(checkout, "coder-32b", "http://127.0.0.1:2")
+    assert asked_for(HERE) == []
+
+
+def test_a_stack_that_does_not_say_where_may_ask_it_here(checkout: Path) -> None:
+    asking(checkout, "coder-32b", "http://192.0.2.1")
+    assert asked_for(HERE) == ["coder-32b"]
 
 
 def test_an_account_that_does_not_say_is_told_of_and_hides_nothing_else(cloud: Cloud, account: Account) -> None:

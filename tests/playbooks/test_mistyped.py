@@ -24,3 +24,10 @@ def test_it_is_one_line_with_a_way_out(line: str, said: str) -> None:
         [sys.executable, "-m", "fabric", *line.split()], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (2, "", f"{said}\n")
+
+
+def test_a_line_that_is_typed_halfway_is_completed() -> None:
+    fab = Path(sys.executable).with_name("fab")
+    words = [fab, "--complete", "--", "fab", "bench", "--runs", "3", "--conc"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "") and "--concurrency" in done.stdout.split()

@@ -294,7 +294,9 @@ def with_weak_token(laptop: Laptop, monkeypatch: pytest.MonkeyPatch, *, asking: 
     """From now on a token that may not see volumes. asking: the stacks that ask for one."""
     laptop.cloud.add_token("weak", "linodes:read_write events:read_only firewall:read_write")
     monkeypatch.setattr("playbooks.accounts.deploy_token", lambda _: "weak")
-    monkeypatch.setattr("playbooks.look.asked_for", lambda stack: [name for name in asking if stack in (None, name)])
+    monkeypatch.setattr(
+        "playbooks.look.asked_for", lambda _url, stack: [name for name in asking if stack in (None, name)]
+    )
 
 
 def test_volumes_that_cannot_be_seen_and_are_asked_for_make_no_good_sweep(

@@ -29,7 +29,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 @pytest.fixture(autouse=True)
 def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
-    monkeypatch.setattr("playbooks.sweep_token.asked_for", list)
+    monkeypatch.setattr("playbooks.sweep_token.asked_for", lambda _url: [])
 
 
 def exported(token: str) -> Found:
@@ -113,7 +113,7 @@ def test_where_a_stack_asks_for_a_volume_a_token_that_cannot_end_it_is_refused(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its sweeps would not count as good."""
-    monkeypatch.setattr("playbooks.sweep_token.asked_for", lambda: ["coder-30b"])
+    monkeypatch.setattr("playbooks.sweep_token.asked_for", lambda _url: ["coder-30b"])
     with pytest.raises(CloudError, match=r"LINODE_TOKEN: lacks the scope volumes:read_write$"):
         keep(Account(cloud.url, NARROW), exported(NARROW), "me")
     assert not token_file().exists()

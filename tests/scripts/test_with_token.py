@@ -138,6 +138,7 @@ def test_set_up_never_takes_it_for_the_real_one(real: Path, monkeypatch: pytest.
     [
         (["up", "-s", "a"], "a"),
         (["up", "-sa"], "a"),
+        (["up", "-ys", "a"], "a"),
         (["up", "-s=a"], "a"),
         (["--stack", "b", "up"], "b"),
         (["up", "--stack=c"], "c"),

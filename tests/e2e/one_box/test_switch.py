@@ -10,11 +10,12 @@ from typing import Any
 import httpx
 import pytest
 
+from playbooks.box_lock import FILE
 from tests.e2e.one_box import second_model
 from tests.laptop import Laptop, all_said, wait_for
 
 FIRST, SECOND = "daybox-smollm2-135m", "daybox-tiny-llama"
-LOCK = "/run/daybox/changing"
+LOCK = f"/{FILE}"
 
 
 @pytest.fixture(scope="module", autouse=True)
