@@ -27,7 +27,7 @@ def test_it_is_one_line_with_a_way_out(line: str, said: str) -> None:
 
 
 def test_a_line_that_is_typed_halfway_is_completed() -> None:
-    fab = Path(sys.executable).with_name("fab")
+    fab = str(Path(sys.executable).with_name("fab"))
     words = [fab, "--complete", "--", "fab", "bench", "--runs", "3", "--conc"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "") and "--concurrency" in done.stdout.split()
