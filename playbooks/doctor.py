@@ -53,9 +53,10 @@ def examine_and_fix(stack: str | None, *, fix: bool, consent: bool, json: bool) 
 
         try:
             fix_box(found.exam, consent=consent, show=not json)
-        except DayboxError:
+        except DayboxError as error:
             if json:  # whoever reads it needs what was found, most of all when nothing helps
-                found = look(stack)
+                if not isinstance(error, UsageError):  # nobody was asked, so nothing was changed
+                    found = look(stack)
                 print_json(row(found.stack, found.checks, found.diagnosis))
             raise
         with busy("looking again"):

@@ -17,7 +17,7 @@ from stacks.values import named
 LOOK_SECONDS = 120  # the watchdog looks every 20 s
 HOT_C = 90  # degrees Celsius; data-centre cards slow down at about 90
 FIX, BOOTSTRAP, SEE_LOG = "fab doctor --fix", "fab bootstrap", "fab logs --of vllm"
-LATER = "ask again when they are done; if none ever is: docker restart vllm (fab ssh)"
+LATER = "ask again when they are done"
 ANEW = "give it back and rent anew: `pulumi destroy`, `pulumi up`"
 MODEL_STAGES = ("weights", "vllm", "ready")  # what fails in them is the model's fault, not the box's
 
@@ -215,7 +215,9 @@ def models(exam: Exam) -> Finding:
 def completion(exam: Exam) -> Finding:
     """One real completion, made on the box."""
     if not exam.has("completion") and exam.works:
-        return unknown(f"busy: {exam.section('queue'):.0f} requests run or wait, ours did not come to its turn", LATER)
+        return unknown(
+            f"busy: {exam.section('queue')['requests']:.0f} requests run or wait, ours did not come to its turn", LATER
+        )
     if silent := no_answer(exam, "completion"):
         return silent
     found = exam.section("completion")

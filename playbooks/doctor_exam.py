@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +23,11 @@ if TYPE_CHECKING:
     from stacks.settings import Settings
 
 PROJECT, CONTAINER = "daybox", "vllm"  # of our compose file
+START_STAGES = ("vllm", "ready")  # those that start it, and wait for it
 LEAST_FREE_MIB = 512  # a start, its logs and its compile cache; the stages call 64 full
-# As stage.py and download.py say it, and we ourselves.
 SHM = "/dev/shm"  # memory, no disk: what frees a disk frees nothing there
 SHM_ROOM = "see what lies in /dev/shm (fab ssh) and remove what no process uses; a reboot empties it"
+# As stage.py and download.py say it, and we ourselves.
 FULL = re.compile(r"^the disk of \S+ (is full|has [\d.]+ GiB free, the model needs)|^/\S* has \d+ MiB free$")
 EXAM_SECONDS = 120  # a completion may take 45 of them, a slow disk or Docker some more
 NOT_STARTED = Diagnosis("unknown", "", "vLLM was never started, or its container is gone: fab bootstrap", {})
@@ -77,10 +79,15 @@ class Exam:
 
     @cached_property
     def works(self) -> bool:
-        """Whether it is at others' requests: they keep a completion of ours waiting, and a new start would end them."""
-        newest = diagnosed(self.log_texts()[:1], answers=False)
-        queue = self.section("queue") if self.has("queue") else 0
-        return queue > 0 and newest is not None and newest.cause == "healthy"
+        """Whether it is at others' requests: they keep a completion of ours waiting, and a new start would end them.
+
+        An engine that hangs has requests, too, but comes no further with them.
+        """
+        if self.has("completion") or not (self.has("queue") and self.has("queue_later")):
+            return False
+        newest, queue = diagnosed(self.log_texts()[:1], answers=False), self.section("queue")
+        moves = queue["progress"] != self.section("queue_later")["progress"]
+        return queue["requests"] > 0 and moves and newest is not None and newest.cause == "healthy"
 
     @property
     def serves(self) -> bool:
@@ -89,10 +96,18 @@ class Exam:
 
     @property
     def starting(self) -> bool:
-        """Whether vLLM is about to start, and nothing has failed so far."""
+        """Whether vLLM is about to start, in its time, and nothing has failed so far."""
         container = (self.section("container") if self.has("container") else None) or {}
-        runs = container.get("status") == "running"
-        return runs and self.diagnosis is not None and self.diagnosis.details.get("state") in ("starting", "again")
+        if container.get("status") != "running" or container["restarts"] or self.overdue(container["started"]):
+            return False
+        if self.has("report") and any(row.state == "failed" for row in self.rows if row.stage in START_STAGES):
+            return False
+        return self.diagnosis is not None and self.diagnosis.details.get("state") == "starting"
+
+    def overdue(self, started: str) -> bool:
+        """Whether what started then should be ready by now. started: as Docker writes it."""
+        seconds = self.section("time") - datetime.fromisoformat(started).timestamp()
+        return self.settings is not None and seconds > self.settings.ready_minutes * 60
 
     @cached_property
     def diagnosis(self) -> Diagnosis | None:

@@ -1,7 +1,7 @@
 """`fab doctor --fix`: one safe cure after another, each said before it is done, until a completion comes back.
 
 What changes a setting goes through the stack's config, so that the next `up` finds no difference. If nothing helps the
-config is as it was, and the log is shown.
+config is as it was, and the log is shown; what is still starting keeps the config that it started with.
 """
 
 from playbooks.box_lock import LostLock, holding
@@ -17,21 +17,29 @@ from playbooks.questions import agrees, on_terminal
 from playbooks.start_logs import diagnosed
 from stacks.box import Box, box_target
 from stacks.errors import BoxError, DayboxError, ModelError, UsageError
+from stacks.interrupt import like_ctrl_c
 
 LOG_LINES = 20
 
 
+class UnderWay(BoxError):
+    """The box is still becoming ready after a cure, with the config that this cure wrote."""
+
+
+@like_ctrl_c()
 def fix_box(exam: Exam, *, consent: bool, show: bool) -> Box:
     """Cure what keeps the box's model from answering; returns the box as it is declared then.
 
     consent: given already; else each cure is asked for. show: what Pulumi and stages say on stdout, else on stderr.
-    Raises UsageError if nobody says yes; ModelError if nothing helps, the stack's config being as it was before;
-    BoxError if the box is becoming ready or another changes it; CloudError if it serves, and `pulumi up` fails.
+    Raises UsageError if nobody says yes; ModelError if nothing helps; BoxError if the box is becoming ready, is not
+    reached or another changes it: the stack's config is as it was before then, but for what another wrote into it.
+    With cured config: UnderWay if it is becoming ready after a cure; CloudError or BoxError if it serves, and
+    `pulumi up` fails; LostLock leaves whatever stands there.
     """
     fixing = Fixing(exam, consent=consent, show=show)
     try:
         fixing.run()
-    except LostLock:  # what the config holds may be somebody else's by now
+    except (LostLock, UnderWay):  # what the config holds may be somebody else's by now, or what is starting reads it
         raise
     except BaseException:  # Ctrl-C, too
         fixing.put_back()
@@ -55,8 +63,7 @@ class Fixing:
         """Cure after cure. Raises ModelError if no completion comes back in the end."""
         while not self.exam.serves:
             if stages := self.exam.busy:  # after a cure, too: what is starting is left to it
-                fact = f"box/{self.box.alias}: is becoming ready: {', '.join(stages)} runs"
-                raise BoxError(fact, hint="fab bootstrap")
+                raise self.becoming_ready(stages)
             diagnosis = self.exam.diagnosis or NOT_STARTED
             cure = next_cure(diagnosis, situation(self.exam), self.tried)
             if cure is None:
@@ -69,6 +76,15 @@ class Fixing:
                 return
             say(f"{self.box.stack}: after {cure.name}: {failure.fact}")
             self.exam = examine(self.box, box_target(self.box), find_settings(self.box.stack))
+
+    def becoming_ready(self, stages: list[str]) -> BoxError:
+        """The error for a box that is not done: which stages run, and what its config holds of ours."""
+        fact = f"box/{self.box.alias}: is becoming ready: {', '.join(stages)} runs"
+        if not self.before:
+            return BoxError(fact, hint="fab bootstrap")
+        values = ", ".join(f"{key}={text}" for key, text in self.wrote.items())
+        way_out = f"when it answers: pulumi up -s {self.box.stack}; else fab doctor --fix again"
+        return UnderWay(fact, hint=f"its config has {values}; {way_out}")
 
     def agree(self, cure: Cure) -> None:
         """Say what is about to change. Raises UsageError if somebody has to agree and does not."""

@@ -33,9 +33,10 @@ def mute_closed_terminal() -> None:
 def like_ctrl_c() -> Iterator[None]:
     """While the block (or the function so decorated) runs, SIGTERM and SIGHUP interrupt it; for the main thread.
 
-    One that is ignored, as `nohup` has SIGHUP, stays so.
+    One that is ignored, as `nohup` has SIGHUP, stays so. Within such a block another changes nothing: it would have a
+    SIGHUP that came, and is ignored from then on, heard again in the midst of the outer one's cleaning up.
     """
-    heard = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    heard = [number for number in ENDING if signal.getsignal(number) not in (signal.SIG_IGN, end)]
     before = [(number, signal.signal(number, end)) for number in heard]
     try:
         yield

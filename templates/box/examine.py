@@ -27,6 +27,7 @@ QUICK_S, COMPLETION_S = 10, 45
 HEAD, TAIL = 512 << 10, 1536 << 10  # bytes of a log: how it began, and what it came to
 PLACES = ("/", "/var/lib/docker", "/var/lib/daybox", "/dev/shm")
 GPU_FIELDS = "index,name,driver_version,memory.used,memory.total,temperature.gpu,ecc.errors.uncorrected.volatile.total"
+PROGRESS = "prompt_tokens_total|generation_tokens_total|kv_cache_usage_perc"
 CONTAINER_FIELDS = '{{.ID}}\t{{.Names}}\t{{.Image}}\t{{.State}}\t{{.Label "com.docker.compose.project"}}'
 
 
@@ -214,11 +215,23 @@ def models() -> dict[str, Any]:
     }
 
 
-def queue() -> float:
-    """How many requests vLLM works on or lets wait. Raises OSError if nobody answers."""
+def queue() -> dict[str, Any]:
+    """How many requests vLLM works on or lets wait, and how far it is with them. Raises OSError if nobody answers.
+
+    progress: numbers as vLLM writes them, that stand still in an engine that hangs. A long prompt moves only the cache.
+    """
     with urlopen(VLLM + "/metrics", timeout=QUICK_S) as reply:
         text = reply.read().decode()
-    return sum(map(float, re.findall(r"^vllm:num_requests_(?:running|waiting)(?:\{.*\})? (\S+)", text, re.MULTILINE)))
+    requests, progress = (
+        re.findall(rf"^vllm:(?:{names})(?:\{{.*\}})? (\S+)", text, re.MULTILINE)
+        for names in ("num_requests_running|num_requests_waiting", PROGRESS)
+    )
+    return {"requests": sum(map(float, requests)), "progress": progress}
+
+
+def queue_later() -> dict[str, Any]:
+    """The same, once a completion was tried."""
+    return queue()
 
 
 def completion() -> dict[str, Any]:
@@ -240,7 +253,7 @@ def key() -> str:
 
 SECTIONS: tuple[Callable[[], Any], ...] = (
     *(time.time, container, logs, gpus, disks, docker),
-    *(report, journals, watchdog, weights, models, queue, completion, key),
+    *(report, journals, watchdog, weights, models, queue, completion, queue_later, key),
 )
 
 

@@ -55,11 +55,13 @@ FACTS: Mapping[str, Any] = {
     "watchdog": {"checked": NOW - 14, "trouble": "", "timer": "active"},
     "weights": {"name": "smollm2-135m", "handed_in": True, "files": 5, "mib": 259},
     "models": {"status": 200, "served": [{"name": BOX.served_name, "window": 4096}], "said": ""},
-    "queue": 0.0,
+    "queue": {"requests": 0.0, "progress": ["40.0", "9.0", "0.0"]},
     "completion": {"status": 200, "came": True, "seconds": 0.5, "said": ""},
+    "queue_later": {"requests": 0.0, "progress": ["71.0", "10.0", "0.0"]},
     "key": "2e81a93d6eae4f802aa5a4d51bfdcf5dfba633d21ada41ea74a94b7b636f5835",
 }
 SILENT = {"broken": "<urlopen error [Errno 111] Connection refused>"}
+HANGS: Mapping[str, Any] = {"queue": {"requests": 3.0}, "queue_later": FACTS["queue"], "completion": SILENT}
 
 
 def exam(box: Box = BOX, *, settings: Settings | None = None, ahead: float = 1.0, **changes: Any) -> Exam:

@@ -12,11 +12,12 @@ import pytest
 
 from playbooks import doctor, doctor_look
 from playbooks.boxes import ROOT
-from playbooks.doctor_check import Check
+from playbooks.doctor_box import QUESTIONS
+from playbooks.doctor_check import Check, all_answered
 from playbooks.doctor_look import Examined, box_checks, judge
 from playbooks.doctor_stack import Stack
 from stacks.errors import BoxError, ConfigError, ModelError, UsageError
-from tests.playbooks.given_exam import DAMAGED, HEALTHY, KV_TOO_SMALL, exam, silent
+from tests.playbooks.given_exam import DAMAGED, HANGS, HEALTHY, KV_TOO_SMALL, exam, silent
 from tests.playbooks.pretend_box import BOX
 from tests.shipped import settings_of
 
@@ -154,6 +155,25 @@ def test_after_a_cure_everything_is_looked_at_again(
     doctor.examine_and_fix("local", fix=True, consent=True, json=True)
     assert cured == [{"consent": True, "show": False}] and looks == []
     assert json.loads(capsys.readouterr().out)["diagnosis"]["cause"] == "healthy"
+
+
+def test_an_engine_that_hangs_is_wrong_and_its_cure_is_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
+    told = exam(settings=settings_of("local", tmp_path), **HANGS)
+    with pytest.raises(ModelError, match="1 wrong: box/completion") as caught:
+        judge(Examined("local", all_answered(QUESTIONS, told), told))
+    assert caught.value.hint == "`fab doctor --fix` cures what it safely can"
+
+
+def test_without_consent_json_shows_what_was_found_and_nothing_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = silent(KV_TOO_SMALL, settings=settings_of("local", tmp_path))
+    looks = [Examined("local", checked(ModelError), told)]
+    monkeypatch.setattr(doctor_look, "look", lambda _: looks.pop(0))
+    with pytest.raises(UsageError, match="context 1792"):
+        doctor.examine_and_fix("local", fix=True, consent=False, json=True)
+    assert json.loads(capsys.readouterr().out)["diagnosis"]["cause"] == "kv-too-small"
 
 
 def test_if_nothing_helps_json_is_printed_all_the_same(

@@ -63,7 +63,7 @@ def test_a_section_that_broke_makes_no_check_right_and_stops_no_other(settings: 
     checks = all_answered(QUESTIONS, exam(settings=settings, **broken))
     assert len(checks) == len(QUESTIONS)
     assert not [check.fact for check in checks if "this check broke" in check.fact]
-    silent_ones = ("logs", "journals", "key", "queue")
+    silent_ones = ("logs", "journals", "key", "queue", "queue_later")
     assert [check for check in checks if "it is on fire" in check.fact] or section in silent_ones
 
 
@@ -247,7 +247,7 @@ def test_what_is_served_must_be_what_was_asked_for(settings: Settings, change: d
 
 
 def test_a_completion_that_waits_behind_others_is_unknown() -> None:
-    at_work = silent(HEALTHY, queue=3.0, container={"restarts": 1})
+    at_work = silent(HEALTHY, queue={"requests": 3.0}, container={"restarts": 1})
     fact = "busy: 3 requests run or wait, ours did not come to its turn"
     assert said(doctor_box.completion(at_work)) == ("unknown", fact)
     assert doctor_box.container(at_work).state == "ok"

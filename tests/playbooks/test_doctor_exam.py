@@ -6,12 +6,13 @@ from threading import Timer
 
 import pytest
 
-from playbooks.doctor_exam import Exam, examine, old_containers
+from playbooks.doctor_cures import next_cure
+from playbooks.doctor_exam import Exam, examine, old_containers, situation
 from stacks.errors import BoxError
 from stacks.ssh import REACH_HINT
-from tests.playbooks.given_exam import DAMAGED, HEALTHY, KV_TOO_SMALL, START, VLLM_ID, exam, silent
+from tests.playbooks.given_exam import DAMAGED, HANGS, HEALTHY, KV_TOO_SMALL, NOW, START, VLLM_ID, exam, silent
 from tests.playbooks.own_sshd import own_sshd
-from tests.playbooks.pretend_box import BOX, PretendBox, began, ended
+from tests.playbooks.pretend_box import BOX, PretendBox, began, ended, ran, whole_run
 from tests.shipped import settings_of
 
 
@@ -61,6 +62,11 @@ def test_a_box_that_tells_something_else_is_named(box: PretendBox, monkeypatch: 
 
 def cause(told: Exam) -> str:
     return told.diagnosis.cause if told.diagnosis else "none"
+
+
+def cure(told: Exam) -> str:
+    found = next_cure(told.diagnosis, situation(told), ()) if told.diagnosis else None
+    return found.name if found else ""
 
 
 def test_the_newest_start_says_why(box: PretendBox) -> None:
@@ -114,11 +120,23 @@ def test_a_full_dev_shm_is_no_full_disk(tmp_path: Path) -> None:
 
 def test_others_requests_show_that_it_serves_unless_its_log_names_a_fault() -> None:
     """And then what an earlier start failed of is over."""
-    at_work = silent(logs={"now": HEALTHY, "before": DAMAGED}, queue=2.0)
+    at_work = silent(logs={"now": HEALTHY, "before": DAMAGED}, queue={"requests": 2.0})
     assert (at_work.answers, at_work.serves, cause(at_work)) == (False, True, "healthy")
-    assert not silent(HEALTHY, queue=0.0).serves
-    assert not silent(KV_TOO_SMALL, queue=2.0).serves
+    assert not silent(HEALTHY).serves
+    assert not silent(KV_TOO_SMALL, queue={"requests": 2.0}).serves
     assert not silent(HEALTHY, queue={"broken": "Connection refused"}).serves
+    assert not silent(HEALTHY, queue={"requests": 2.0}, queue_later={"broken": "timed out"}).serves
+
+
+def test_an_engine_that_hangs_has_requests_too_and_is_started_again(tmp_path: Path) -> None:
+    hangs = exam(settings=settings_of("local", tmp_path), **HANGS)
+    assert (hangs.serves, cure(hangs)) == (False, "start")
+
+
+def test_an_error_in_place_of_a_completion_is_no_waiting_behind_others(tmp_path: Path) -> None:
+    refused = {"came": False, "status": 500, "said": "Internal Server Error"}
+    broken = exam(settings=settings_of("local", tmp_path), queue={"requests": 1.0}, completion=refused)
+    assert (broken.serves, cure(broken)) == (False, "start")
 
 
 def test_it_is_starting_if_its_container_runs_and_nothing_failed() -> None:
@@ -126,6 +144,25 @@ def test_it_is_starting_if_its_container_runs_and_nothing_failed() -> None:
     assert not silent(START, container={"status": "exited"}).starting
     assert not silent(KV_TOO_SMALL).starting
     assert not exam().starting
+
+
+@pytest.mark.parametrize("stage", ["vllm", "ready"])
+def test_a_start_that_its_stage_waited_for_in_vain_is_cured(tmp_path: Path, stage: str) -> None:
+    events = [*whole_run(), *ran(stage, 5000, 8600, "failed")]
+    hung = silent(START, settings=settings_of("local", tmp_path), report={"stages": [vars(event) for event in events]})
+    assert (hung.busy, cure(hung)) == ([], "start")
+
+
+def test_a_start_that_takes_longer_than_a_box_may_is_cured(tmp_path: Path) -> None:
+    settings = settings_of("local", tmp_path, readyMinutes="60")
+    times = [NOW + minutes * 60 for minutes in (50, 70)]  # its container started 4 minutes before NOW
+    assert [cure(silent(START, settings=settings, time=time)) for time in times] == ["", "start"]
+
+
+@pytest.mark.parametrize("status", ["running", "restarting"])
+def test_a_start_that_ends_again_and_again_is_cured_whenever_one_looks(tmp_path: Path, status: str) -> None:
+    told = silent(START, settings=settings_of("local", tmp_path), container={"status": status, "restarts": 5})
+    assert cure(told) == "start"
 
 
 def test_only_our_own_leftovers_are_old() -> None:

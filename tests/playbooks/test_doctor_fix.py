@@ -1,5 +1,6 @@
 """Cures carried out: said first, asked for, each once, and the config put back if nothing helps."""
 
+import signal
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from playbooks.doctor_exam import Exam
 from playbooks.doctor_fix import fix_box
 from stacks.box import Box
 from stacks.errors import BoxError, CloudError, ModelError, UsageError
+from stacks.interrupt import ENDING, Ended
 from stacks.settings import Settings
 from tests.playbooks.given_exam import DAMAGED, HEALTHY, KV_TOO_SMALL, START, exam, silent
 from tests.playbooks.pretend_box import BOX, began, whole_run
@@ -178,9 +180,11 @@ def test_a_start_that_is_still_going_on_after_a_cure_is_left_to_it(ward: Ward, s
     events = [event for event in whole_run() if event.stage != "ready"] + [began("ready", 6)]
     starting: dict[str, Any] = {"logs": {"now": START}, "report": {"stages": [vars(event) for event in events]}}
     ward.failures, ward.exams = [failed("not ready within 30 min")], [silent(settings=settings, **starting)]
-    with pytest.raises(BoxError, match="is becoming ready: ready runs"):
+    with pytest.raises(BoxError, match="is becoming ready: ready runs") as caught:
         fix_box(silent(KV_TOO_SMALL, settings=settings), consent=True, show=False)
-    assert ward.cures == [{"context": "1792"}]
+    way_out = "when it answers: pulumi up -s local; else fab doctor --fix again"
+    assert caught.value.hint == f"its config has context=1792; {way_out}"
+    assert (ward.cures, ward.config) == ([{"context": "1792"}], {"context": "1792"})
 
 
 def test_a_vllm_that_is_starting_is_not_started_again(ward: Ward, settings: Settings) -> None:
@@ -190,7 +194,7 @@ def test_a_vllm_that_is_starting_is_not_started_again(ward: Ward, settings: Sett
 
 
 def test_a_box_at_work_on_others_requests_is_not_cured(ward: Ward, settings: Settings) -> None:
-    at_work = silent(HEALTHY, settings=settings, queue=3.0)
+    at_work = silent(HEALTHY, settings=settings, queue={"requests": 3.0})
     assert fix_box(at_work, consent=True, show=False) is BOX
     assert ward.cures == []
 
@@ -216,6 +220,17 @@ def test_ctrl_c_puts_the_config_back(ward: Ward, settings: Settings, monkeypatch
     with pytest.raises(KeyboardInterrupt):
         fix_box(silent(KV_TOO_SMALL, settings=settings), consent=True, show=False)
     assert ward.config == {"context": "4096"}
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_a_closed_terminal_and_a_polite_end_between_cures_put_it_back_too(
+    ward: Ward, settings: Settings, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    ward.failures = [failed()]
+    monkeypatch.setattr(doctor_fix, "examine", lambda *_: signal.raise_signal(number))
+    with pytest.raises(Ended):
+        fix_box(silent(KV_TOO_SMALL, settings=settings), consent=True, show=False)
+    assert (ward.cures, ward.config) == ([{"context": "1792"}], {"context": "4096"})
 
 
 def test_a_box_that_becomes_ready_is_left_alone(ward: Ward, settings: Settings) -> None:

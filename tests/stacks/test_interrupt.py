@@ -43,6 +43,19 @@ def test_under_nohup_a_closed_terminal_is_still_no_matter() -> None:
         signal.signal(signal.SIGHUP, before)
 
 
+def test_a_closed_terminal_heard_within_two_blocks_is_heard_once() -> None:
+    """The kernel's SIGHUP comes in the inner one; the shell's, while the outer one cleans up."""
+    cleaned_up, before = False, signal.getsignal(signal.SIGHUP)
+    with pytest.raises(Ended), like_ctrl_c():
+        try:
+            with like_ctrl_c():
+                signal.raise_signal(signal.SIGHUP)
+        finally:
+            signal.raise_signal(signal.SIGHUP)
+            cleaned_up = True
+    assert cleaned_up and signal.getsignal(signal.SIGHUP) is before
+
+
 def test_a_terminal_that_is_gone_cuts_no_cleaning_up_short(tmp_path: Path) -> None:
     told = tmp_path / "told"
     pid, terminal = pty.fork()

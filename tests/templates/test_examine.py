@@ -175,14 +175,19 @@ def test_a_completion_that_came_is_told_and_was_not_work(box: OnBox) -> None:
     assert json.loads((box.root / "var/lib/daybox/own-work.json").read_text()) == {"began": 7.0, "work": 11}
 
 
-def test_requests_that_run_or_wait_are_counted(box: OnBox) -> None:
+def test_requests_that_run_or_wait_are_counted_and_how_far_they_are_is_told_twice(box: OnBox) -> None:
     metrics = """# TYPE vllm:num_requests_running gauge
 vllm:num_requests_running{engine="0",model_name="m"} 2.0
 vllm:num_requests_waiting{engine="0",model_name="m"} 1.0
 vllm:num_requests_waiting_by_reason{engine="0",reason="capacity"} 1.0
+vllm:kv_cache_usage_perc{engine="0",model_name="m"} 0.25
+vllm:prompt_tokens_total{engine="0",model_name="m"} 100.0
+vllm:prompt_tokens_created{engine="0",model_name="m"} 1.79e+09
+vllm:generation_tokens_total{engine="0",model_name="m"} 25.0
 """
     with running(Vllm(metrics=metrics)) as vllm:
-        assert examined(box, vllm.url)["queue"] == 3.0
+        told = examined(box, vllm.url)
+    assert told["queue"] == told["queue_later"] == {"requests": 3.0, "progress": ["0.25", "100.0", "25.0"]}
 
 
 def test_an_answer_that_is_no_completion_is_told_with_its_words(box: OnBox) -> None:
@@ -211,7 +216,7 @@ def test_a_box_on_which_nothing_works_still_tells_what_is_broken(onbox: OnBox) -
     broken = {name for name, value in told.items() if isinstance(value, dict) and "broken" in value}
     assert broken == {
         *("container", "logs", "docker", "report", "journals", "watchdog", "weights", "models", "queue"),
-        *("completion", "key"),
+        *("completion", "queue_later", "key"),
     }
     assert "No such file or directory: 'docker'" in told["container"]["broken"]
 
