@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from playbooks.report import BOX, OnBox
-from playbooks.words import clean
 from stacks.errors import BoxError
+from stacks.printable import clean
 from stacks.ssh import Target, environment, remote, transport_error
 
 # The lock is the kernel's, and goes with a reboot; the holder's mark in it stays, so that he may go on after one.

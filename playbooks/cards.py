@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
-from playbooks.words import clean
+from stacks.printable import clean
 
 FIELDS = (
     *("index", "name", "utilization.gpu", "memory.used", "memory.total", "temperature.gpu", "power.draw"),

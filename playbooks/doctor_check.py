@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
 from stacks.errors import BoxError, CloudError, ConfigError, DayboxError, ModelError
+from stacks.printable import printable
 
 State = Literal["ok", "wrong", "unknown", "not-applicable"]
 T = TypeVar("T")
@@ -99,7 +100,7 @@ def unasked(questions: Iterable[Question[Any]], why: str, cure: str = "") -> lis
 def one_line(text: str) -> str:
     """Facts come from files and boxes: as a terminal may show them, on one line."""
     line = " | ".join(text.strip().splitlines())
-    return "".join(sign if sign.isprintable() else " " for sign in line[:LONGEST_TEXT]).strip()
+    return printable(line[:LONGEST_TEXT]).strip()
 
 
 def wrongs(checks: Iterable[Check]) -> list[Check]:

@@ -15,9 +15,9 @@ from playbooks.gateway_checks import STATUS_PATH
 from playbooks.keys import client_key
 from playbooks.one_request import NO_ANSWER, asked
 from playbooks.witness import Claim, Witness, new_nonce, witness_of
-from playbooks.words import clean
 from stacks.box import Box
 from stacks.errors import BoxError, ModelError
+from stacks.printable import clean
 
 LOOPBACK = "127.0.0.1"  # spoken to directly: no proxy variable has a say
 QUICK_SECONDS = 5.0

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping
 
+from stacks.printable import printable
+
 EVIDENCE_LENGTH = 300
 # Who logs requests (--enable-log-requests) has prompts in these; they are no one's business, and may quote any error.
 # Source: 0.33 entrypoints/serve/utils/request_logger.py, and the keys of a request as an error quotes it.
@@ -35,8 +37,3 @@ def evidence(text: str) -> str:
     """A line of its own words fit to be shown: no control characters, at most 300 characters."""
     text = printable(BY_PYDANTIC.sub("", text)).strip()
     return text if len(text) <= EVIDENCE_LENGTH else text[: EVIDENCE_LENGTH - 1] + "…"
-
-
-def printable(text: str) -> str:
-    """Whatever is no printable character becomes a space."""
-    return "".join(one if one.isprintable() else " " for one in text)

@@ -13,12 +13,12 @@ from playbooks.questions import agrees, on_terminal
 from playbooks.report import WatchdogReport
 from playbooks.stack_config import config_set, pulumi_up
 from playbooks.watchdog import ask, status
-from playbooks.words import clean
 from stacks import ledger
 from stacks.box import Box
 from stacks.errors import BoxError, CloudError, ConfigError, DayboxError, UsageError
 from stacks.lease import lease_start
 from stacks.price import OVERRUN_MINUTES, Price, billed_hours, billed_usd
+from stacks.printable import clean
 from stacks.ssh import Target, run
 
 if TYPE_CHECKING:

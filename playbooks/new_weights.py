@@ -15,8 +15,8 @@ from playbooks.kept import Keeping
 from playbooks.progress import say
 from playbooks.report import REACH_SECONDS, RETRY_SECONDS, closed_to_us, is_silence
 from playbooks.stage_errors import shortened
-from playbooks.words import clean
 from stacks.errors import BoxError, ModelError
+from stacks.printable import clean
 from stacks.ssh import Target, run
 from stacks.stages import stage_named
 

@@ -7,8 +7,8 @@ import shlex
 from collections.abc import Iterable
 
 from playbooks import converge
-from playbooks.words import clean
 from stacks.errors import BoxError
+from stacks.printable import clean
 from stacks.ssh import Target, run
 
 KEPT = "/opt/daybox/before-change.tar"

@@ -11,7 +11,8 @@ from typing import Any
 
 from playbooks.cards import NOT_FOUND, QUERY, Card, parse_cards
 from playbooks.metrics import STARTED, Metrics
-from playbooks.words import clean, number
+from playbooks.words import number
+from stacks.printable import clean
 
 EVERY_SECONDS = 2.0
 KEPT = 35  # looks: a minute and some

@@ -9,8 +9,9 @@ from subprocess import CompletedProcess
 from typing import Any, TypeVar
 
 from playbooks.stages import Event
-from playbooks.words import clean, number
+from playbooks.words import number
 from stacks.errors import BoxError
+from stacks.printable import clean
 from stacks.ssh import REACH_HINT, Target, run
 
 T = TypeVar("T")

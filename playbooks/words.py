@@ -13,7 +13,7 @@ from typing import Any
 from playbooks.moments import iso
 from stacks import ledger
 from stacks.places import stack_dir
-from stacks.printable import clean as clean
+from stacks.printable import clean
 
 WORDS_ON_BOX = "/var/lib/daybox/words.jsonl"
 MOST = 1e11  # the year 5138, or more tokens than a box can serve
