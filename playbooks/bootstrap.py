@@ -14,6 +14,7 @@ from playbooks.box_lock import holding
 from playbooks.boxes import STACK_HELP, find_box, find_settings
 from playbooks.command import command, console, print_json, print_line
 from playbooks.difference import Difference, agreed, difference, left_word
+from playbooks.metrics import serves
 from playbooks.progress import say
 from playbooks.questions import agrees, on_terminal
 from playbooks.report import Report, patiently, read_report
@@ -79,18 +80,6 @@ def foreseen(box: Box) -> Difference:
     bundle, target = this_checkouts_bundle(box, find_settings(box.stack)), box_target(box)
     report = read_report(target)
     return difference(target, bundle, serves=serves(target, report), diff=True)
-
-
-def serves(target: Target, report: Report | None) -> bool:
-    """Whether vLLM answers now. It may have crashed and come back since the completion that the report rests on."""
-    if report is None or report.ready:
-        return report is not None
-    from playbooks.metrics import read_metrics
-
-    try:
-        return bool(read_metrics(target).values)
-    except BoxError:
-        return False
 
 
 @like_ctrl_c()

@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from playbooks.bootstrap import serves
 from playbooks.box_lock import Hold, holding
 from playbooks.boxes import PREFIX, box_of, raw_settings
 from playbooks.command import busy
 from playbooks.kept import kept
 from playbooks.longer_lease import check_there
+from playbooks.metrics import serves
 from playbooks.new_weights import bring_weights
 from playbooks.progress import say
 from playbooks.report import read_report

@@ -1,8 +1,8 @@
 """What a doctor asks of a box: is it reached, does vLLM answer, and what stands behind it."""
 
 import hashlib
-from typing import Any
 
+from playbooks.doctor_cards import gpus
 from playbooks.doctor_check import Finding, Question, no_matter, ok, unknown, wrong
 from playbooks.doctor_exam import LEAST_FREE_MIB, SHM, SHM_ROOM, Exam
 from playbooks.doctor_stack import judged_clock, told
@@ -10,15 +10,11 @@ from playbooks.stage_errors import shortened
 from playbooks.stages import IN_GRAPH
 from playbooks.start_logs import NOTHING_WRONG
 from playbooks.tunnel_files import box_key_file
-from stacks.catalog import PLANS
 from stacks.errors import BoxError, ConfigError, ModelError
-from stacks.values import named
 
 LOOK_SECONDS = 120  # the watchdog looks every 20 s
-HOT_C = 90  # degrees Celsius; data-centre cards slow down at about 90
 FIX, BOOTSTRAP, SEE_LOG = "fab doctor --fix", "fab bootstrap", "fab logs --of vllm"
 LATER = "ask again when they are done"
-ANEW = "give it back and rent anew: `pulumi destroy`, `pulumi up`"
 MODEL_STAGES = ("weights", "vllm", "ready")  # what fails in them is the model's fault, not the box's
 
 
@@ -72,62 +68,6 @@ def docker(exam: Exam) -> Finding:
             else wrong(f"{image['name']} is not there", BOOTSTRAP)
         )
     return ok(f"Docker {found['version']} has {image['name']}")
-
-
-def gpus(exam: Exam) -> Finding:
-    """Each card: name, driver, memory, temperature; and what the kernel says of it."""
-    found, cards = exam.section("gpus"), cards_of(exam.box.plan)
-    if found["smi"] is None:
-        if cards == 0:
-            return no_matter(f"no GPU: {exam.box.plan} has none")
-        if found["fault"]:
-            return wrong("; ".join([found["fault"], *kernel_says(found)]), f"reboot the box; if it comes back, {ANEW}")
-        return wrong(f"no nvidia-smi: the driver of {exam.box.plan} is not there", f"{BOOTSTRAP} installs it")
-    rows = [card(line) for line in found["smi"].splitlines() if line.strip()]
-    faults = [f"{len(rows)} of {cards} cards are seen"] if cards and len(rows) < cards else []
-    faults += [
-        f"card {row['index']} has {row['ecc']} ECC errors not corrected" for row in rows if row["ecc"] not in NO_ECC
-    ]
-    faults += [f"card {row['index']} is at {row['celsius']} °C" for row in rows if hot(row)]
-    faults += kernel_says(found)
-    words = "; ".join(shown(row) for row in rows)
-    if faults:
-        cure = f"{ANEW}; an Xid 13 or 31 may be vLLM's own fault"
-        return wrong(f"{'; '.join(faults)}; {words}", cure)
-    return ok(words)
-
-
-def kernel_says(found: dict[str, Any]) -> list[str]:
-    """The newest of the driver's errors, if there is any."""
-    return [f"the kernel says: {line}" for line in found["xid"][-1:]]
-
-
-NO_ECC = ("0", "[N/A]", "N/A", "[Not Supported]")
-CARD_FIELDS = ("index", "name", "driver", "used_mib", "total_mib", "celsius", "ecc")
-
-
-def card(line: str) -> dict[str, str]:
-    """One card of nvidia-smi's CSV."""
-    return dict(zip(CARD_FIELDS, (part.strip() for part in line.split(",")), strict=True))
-
-
-def hot(row: dict[str, str]) -> bool:
-    """Whether the card is as hot as it may get."""
-    return row["celsius"].isdigit() and int(row["celsius"]) >= HOT_C
-
-
-def shown(row: dict[str, str]) -> str:
-    """One card for people."""
-    memory = f"{row['used_mib']} of {row['total_mib']} MiB"
-    return f"{row['index']}: {row['name']}, driver {row['driver']}, {memory}, {row['celsius']} °C"
-
-
-def cards_of(plan: str) -> int | None:
-    """How many cards the plan has; None for one that this checkout does not know."""
-    try:
-        return named(PLANS, plan).gpus
-    except ValueError:
-        return None
 
 
 def weights(exam: Exam) -> Finding:
@@ -271,8 +211,3 @@ QUESTIONS: tuple[Question[Exam], ...] = (
     Question("box/models", ModelError, models),
     Question("box/completion", ModelError, completion),
 )
-
-
-def memory_holders(exam: Exam) -> list[dict[str, Any]]:
-    """The processes that hold a card's memory; none where there is no card."""
-    return exam.section("gpus")["apps"] or [] if exam.has("gpus") else []

@@ -6,7 +6,7 @@ config is as it was, and the log is shown; what is still starting keeps the conf
 
 from playbooks.box_lock import LostLock, holding
 from playbooks.boxes import find_settings
-from playbooks.doctor_box import memory_holders
+from playbooks.doctor_cards import memory_holders
 from playbooks.doctor_cures import MOST_CURES, Cure, next_cure
 from playbooks.doctor_exam import NOT_STARTED, PROJECT, Exam, examine, situation
 from playbooks.doctor_mend import mend

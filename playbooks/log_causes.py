@@ -12,6 +12,7 @@ from pathlib import Path
 from playbooks.log_evidence import evidence, filled, number, own_words
 from playbooks.log_lines import Line, lines, tail
 from playbooks.log_needles import needles
+from playbooks.log_phases import phase_after
 from playbooks.log_rules import NO_PHASE_CURE, NO_RULE, PHASE_CURES, RULES, Rule
 
 NO_FAILURE = ("healthy", "stopped-cleanly", "unknown")
@@ -19,19 +20,6 @@ NO_FAILURE = ("healthy", "stopped-cleanly", "unknown")
 QUIET = ("DEBUG", "INFO", "WARNING")
 # So do torch's own warnings; and what is tried again is no failure yet (0.33 transformers_utils/repo_utils.py:127).
 TRIED_ON = re.compile(r"^\[W\d{4} |, retrying \d+ of \d+$")
-# What tells how far a start is: lines of progress, and frames of a traceback. The newest one before a failure counts.
-IN = r", in (?:{})$"
-LOADING = "load_model|load_weights|initialize_model"
-PROFILING = "determine_available_memory|profile_run|_dummy_sampler_run|_dummy_pooler_run"
-CAPTURING = "profile_cudagraph_memory|capture_model|_?capture_cudagraphs?|compile_or_warm_up_model"
-PHASES = (
-    ("load", re.compile("Starting to load model|" + IN.format(LOADING))),
-    ("profile", re.compile("Model loading took|" + IN.format(PROFILING))),
-    ("capture", re.compile("GPU KV cache size|" + IN.format(CAPTURING))),
-    ("run", re.compile("encountered a fatal error|" + IN.format("run_busy_loop"))),
-)
-# A trial run executes the model, too (0.33 v1/worker/gpu/model_runner.py:920), so it tells only where nothing else has.
-EXECUTING = re.compile(IN.format("execute_model"))
 READY = re.compile(r"Application startup complete|\"(?:GET|POST) /\S{0,200} HTTP/1\.[01]\" 200|Avg prompt throughput")
 # Docker's SIGTERM. The engine gets one from a failing server, too: it counts only where the server had served.
 TOLD_TO_STOP = re.compile(r"API server: shutdown triggered|Received (?:SIGTERM|KeyboardInterrupt), shutting down")
@@ -134,9 +122,7 @@ def go_on(story: Story, text: str) -> None:
             story.found, story.consequence, story.failed = None, None, ""
         story.ready, story.phase = text, "run"
     elif not story.ready:
-        story.phase = next((name for name, mark in PHASES if mark.search(text)), story.phase)
-        if story.phase == "start" and EXECUTING.search(text):  # a log that is cut off
-            story.phase = "run"
+        story.phase = phase_after(story.phase, text)
 
 
 def match(story: Story, text: str) -> None:

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from playbooks.report import Report
 from stacks.errors import BoxError
 from stacks.ssh import Target, run
 
@@ -59,3 +60,13 @@ def read_metrics(target: Target) -> Metrics:
     except ValueError as error:
         said = str(error)
     raise BoxError(f"box/{target.alias}: vLLM gave no metrics: {said}", hint="`fab doctor` says why")
+
+
+def serves(target: Target, report: Report | None) -> bool:
+    """Whether vLLM answers now. It may have crashed and come back since the completion that the report rests on."""
+    if report is None or report.ready:
+        return report is not None
+    try:
+        return bool(read_metrics(target).values)
+    except BoxError:
+        return False

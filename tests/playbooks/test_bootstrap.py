@@ -17,7 +17,6 @@ from playbooks import bootstrap, converge, stage_table, watching
 from playbooks.bootstrap import make_ready
 from playbooks.converge import Changes
 from playbooks.follow import Seen
-from playbooks.metrics import Metrics
 from playbooks.report import Report, WatchdogReport
 from playbooks.stages import Event, fold
 from stacks.bundle import Bundle, File
@@ -397,18 +396,3 @@ def test_a_closed_terminal_or_a_polite_end_takes_back_what_the_box_was_lent(
     with pytest.raises(KeyboardInterrupt):
         make_ready(BOX)
     assert (given, story.done) == (["lent", "taken back"], ["started"])
-
-
-@pytest.mark.parametrize(("answers", "serving"), [(True, True), (False, False)])
-def test_a_vllm_that_crashed_and_came_back_serves(
-    answers: bool, serving: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The report rests on a completion from before the crash; what would stop vLLM must be asked for all the same."""
-
-    def read(_: object) -> Metrics:
-        if not answers:
-            raise BoxError("vLLM gave no metrics", hint="")
-        return Metrics({"process_start_time_seconds": 1.0})
-
-    monkeypatch.setattr("playbooks.metrics.read_metrics", read)
-    assert bootstrap.serves(TARGET, replace(READY, ready=False)) is serving

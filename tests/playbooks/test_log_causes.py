@@ -1,6 +1,7 @@
 """From a vLLM log to one cause: every log we have, what may not fool the rules, and whatever else a file may hold."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -129,14 +130,19 @@ def test_a_text_without_values_gets_a_cure_without_them() -> None:
     assert "not even one token" in told.cure
 
 
+def strewn(data: st.DataObject, text: str, friends: Sequence[str]) -> str:
+    """The text with up to eight such lines, anywhere in it."""
+    lines = text.split("\n")
+    for friend in data.draw(st.lists(st.sampled_from(friends), max_size=8)):
+        lines.insert(data.draw(st.integers(0, len(lines))), friend)
+    return "\n".join(lines)
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_false_friends_around_a_failure_change_nothing(data: st.DataObject) -> None:
     fixture = data.draw(st.sampled_from(FAILURES))
-    lines = fixture.text.split("\n")
-    for friend in data.draw(st.lists(st.sampled_from(FALSE_FRIENDS), max_size=8)):
-        lines.insert(data.draw(st.integers(0, len(lines))), friend)
-    assert diagnose("\n".join(lines)).cause == fixture.cause
+    assert diagnose(strewn(data, fixture.text, FALSE_FRIENDS)).cause == fixture.cause
 
 
 def with_early(friend: str, text: str) -> str:
@@ -162,10 +168,7 @@ def test_what_a_start_survived_hides_no_cause_of_later(friend: str) -> None:
 @given(st.data())
 def test_false_friends_where_nothing_failed_change_nothing(data: st.DataObject) -> None:
     fixture = data.draw(st.sampled_from(SERVED))
-    lines = fixture.text.split("\n")
-    for friend in data.draw(st.lists(st.sampled_from(HARMLESS), max_size=8)):
-        lines.insert(data.draw(st.integers(0, len(lines))), friend)
-    assert diagnose("\n".join(lines)).cause == fixture.cause
+    assert diagnose(strewn(data, fixture.text, HARMLESS)).cause == fixture.cause
 
 
 def test_what_an_engine_dies_of_is_no_clients_error() -> None:

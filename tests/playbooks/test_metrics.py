@@ -1,8 +1,13 @@
 """metrics: sums over series, what is missing is not 0, and no figure goes over a restart."""
 
+from typing import Any
+
 import pytest
 
-from playbooks.metrics import Metrics
+from playbooks import metrics
+from playbooks.metrics import Metrics, serves
+from playbooks.report import Report, WatchdogReport
+from stacks.errors import BoxError
 
 TEXT = """
 # TYPE vllm:prompt_tokens counter
@@ -35,3 +40,19 @@ def test_a_counter_grows_within_one_start_only() -> None:
 def test_what_is_no_metrics_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         Metrics.from_text(text)
+
+
+@pytest.mark.parametrize(("answers", "serving"), [(True, True), (False, False)])
+def test_a_vllm_that_crashed_and_came_back_serves(
+    answers: bool, serving: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The report rests on a completion from before the crash; what would stop vLLM must be asked for all the same."""
+
+    def read(_: object) -> Metrics:
+        if not answers:
+            raise BoxError("vLLM gave no metrics", hint="")
+        return Metrics({"process_start_time_seconds": 1.0})
+
+    target: Any = None  # it is not asked
+    monkeypatch.setattr(metrics, "read_metrics", read)
+    assert serves(target, Report("boot", "b", (), WatchdogReport(True, None, None, ""), ready=False)) is serving
