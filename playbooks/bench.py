@@ -72,9 +72,9 @@ def bench(
     compare = compare and not plot  # bars are one way to compare
     modes = {"--record": bool(record), "--vllm": vllm, "--compare": compare, "--recommend": recommend, "--plot": plot}
     mode, words = only_one([name for name, asked in modes.items() if asked]), words_after_dashes(sys.argv)
-    every = {"stack": stack, "runs": runs, "concurrency": concurrency, "session": session, "exact": exact}
-    given = {f"--{name}": value for name, value in (every | {"model": model, "plan": plan, "json": json}).items()}
-    check_goes_with(mode, [name for name, value in given.items() if value], words)
+    given = {"--stack": stack, "--runs": runs, "--concurrency": concurrency, "--session": session, "--exact": exact}
+    given |= {"--model": model, "--plan": plan, "--json": json}
+    check_goes_with(mode, [flag for flag, value in given.items() if value], words)
     if mode in ("--compare", "--recommend", "--plot"):
         show_kept(mode, model, plan, json=json)
         return

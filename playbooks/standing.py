@@ -1,7 +1,7 @@
 """How a stack stands, as one row: what the state declares, what the account lists, what the box says. Pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -14,7 +14,6 @@ from stacks.lease import ISO_TIME, LEASE_TAG, OWNER_TAG, STACK_TAG, TAG, box_lab
 from stacks.ledger import Life
 from stacks.price import HOUR_SECONDS, Price, billed_hours, known_usd, usd_of
 
-NO_STACK = "only a volume is left of it, and no stack here is called"
 State = Literal["up", "down", "gone", "unknown"]
 
 
@@ -175,21 +174,6 @@ def strays(listed: Iterable[Instance], declared_ids: Iterable[int]) -> list[Inst
     known = set(declared_ids)
     ours = (row for row in listed if TAG in row.tags or row.label.startswith(box_label("")))
     return [row for row in ours if row.id not in known]
-
-
-def with_volumes(found: Sequence[Standing], kept: Sequence[KeptVolume]) -> list[Standing]:
-    """Each stack's first row with the volumes that it keeps; one that has no row gets one: it bills all the same."""
-    rows, left = list[Standing](), {volume.stack for volume in kept}
-    for one in found:
-        rows.append(replace(one, volumes=of_stack(kept, one.stack)) if one.stack in left else one)
-        left.discard(one.stack)
-    rows += [Standing(stack, "down", volumes=of_stack(kept, stack), word=f"{NO_STACK} {stack}") for stack in left]
-    return sorted(rows, key=by_name)
-
-
-def of_stack(kept: Iterable[KeptVolume], stack: str) -> tuple[KeptVolume, ...]:
-    """The volumes of this stack."""
-    return tuple(volume for volume in kept if volume.stack == stack)
 
 
 def by_name(one: Standing) -> tuple[str, int]:

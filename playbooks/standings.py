@@ -10,13 +10,15 @@ from playbooks.accounts import Book, cloud_named
 from playbooks.box_standing import Listing, Reports, asked, box_standing, listing, with_entry
 from playbooks.boxes import all_stacks, box_of, find_settings, raw_settings
 from playbooks.held import held_here
-from playbooks.standing import Standing, listed_only, merged, strays, with_volumes
+from playbooks.kept_volumes import KeptVolume
+from playbooks.standing import Standing, by_name, listed_only, merged, strays
 from stacks.account import Account, Instance, deploy_token
 from stacks.box import Box
 from stacks.errors import DayboxError, UsageError
 from stacks.places import owner_file
 from stacks.price import Price, live_price
 
+NO_STACK = "only a volume is left of it, and no stack here is called"
 SIDE_BY_SIDE = 16  # all of it is waiting for others
 
 
@@ -150,3 +152,18 @@ def price(row: Instance, account: Account) -> Price | None:
         return live_price(account, row.plan, row.region, datetime.now(UTC))
     except DayboxError:
         return None
+
+
+def with_volumes(found: Sequence[Standing], kept: Sequence[KeptVolume]) -> list[Standing]:
+    """Each stack's first row with the volumes that it keeps; one that has no row gets one: it bills all the same."""
+    rows, left = list[Standing](), {volume.stack for volume in kept}
+    for one in found:
+        rows.append(replace(one, volumes=of_stack(kept, one.stack)) if one.stack in left else one)
+        left.discard(one.stack)
+    rows += [Standing(stack, "down", volumes=of_stack(kept, stack), word=f"{NO_STACK} {stack}") for stack in left]
+    return sorted(rows, key=by_name)
+
+
+def of_stack(kept: Iterable[KeptVolume], stack: str) -> tuple[KeptVolume, ...]:
+    """The volumes of this stack."""
+    return tuple(volume for volume in kept if volume.stack == stack)

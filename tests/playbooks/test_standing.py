@@ -9,7 +9,8 @@ import pytest
 
 from playbooks.kept_volumes import KeptVolume
 from playbooks.report import Report, WatchdogReport
-from playbooks.standing import Standing, declared, listed_only, merged, stack_of, strays, with_volumes
+from playbooks.standing import Standing, declared, listed_only, merged, stack_of, strays
+from playbooks.standings import with_volumes
 from stacks import sweeps
 from stacks.account import Instance
 from stacks.ledger import Life
