@@ -37,6 +37,7 @@ END_WEBUI = (
 # What is not a stage but must hear of a change. The seal is reloaded, never restarted: Docker would go down with it.
 ACTIVATE = {
     "/opt/daybox/seal.nft": "systemctl reload-or-restart daybox-seal.service",
+    "/opt/daybox/bin/seal": "systemctl reload-or-restart daybox-seal.service",
     f"{UNITS}daybox-watchdog.timer": "systemctl restart daybox-watchdog.timer",
     f"{UNITS}{TARGET}": END_WEBUI,
     f"{UNITS}daybox-webui.service": START_WEBUI,

@@ -25,6 +25,8 @@ READ_BY_VLLM = {
     COMPOSE: "its container is made anew",
     "/opt/daybox/facts.json": "image or weights may be others",
 }
+# The rules of the seal. An older box's stages do not have the group that newer rules let out: both come, or neither.
+SEAL = ("/opt/daybox/seal.nft", "/opt/daybox/bin/seal")
 FEW_FILES = 8  # what a person reads of them; `--json` has all
 Fate = Literal["stays", "restarts", "may restart"]
 
@@ -70,7 +72,9 @@ class Difference:
     def without_vllm(self) -> "Difference":
         """What of it stops no vLLM; before it goes a stamp that is no bundle's: neither is there as a whole then."""
         stamp = [replace(file, content=f"{PARTLY}\n") for file in self.files if file.path == STAMP]
+        left = [path for path in self.touching if path.endswith(".service")]
         kept = [file for file in self.files if not touches_vllm(file.path) and file.path != STAMP]
+        kept = [file for file in kept if not (left and file.path in SEAL)]
         return Difference((*stamp, *kept) if kept else (), self.serves)
 
     def row(self, stack: str) -> dict[str, Any]:

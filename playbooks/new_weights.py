@@ -42,10 +42,10 @@ class Coming:
 
 def files(settings: "Settings") -> "list[File]":
     """The unit, and the facts it finds."""
-    from stacks.bundle import File, facts, written
+    from stacks.bundle import GROUP, File, facts, written
 
     minutes = stage_named("weights").minutes
-    unit = written("new-weights.service.j2", facts=FACTS_FILE, minutes=minutes)
+    unit = written("new-weights.service.j2", facts=FACTS_FILE, minutes=minutes, group=GROUP)
     return [
         File(FACTS_FILE, 0o644, json.dumps(facts(settings)) + "\n"),
         File(UNIT_FILE, 0o644, unit),

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TypeVar
 
 from stacks import courier
-from stacks.bundle import File, watchdog_files
+from stacks.bundle import GROUP, File, watchdog_files
 from stacks.errors import BoxError, NotReadyError
 from stacks.ssh import Target, prepare, run
 from templates.box.watchdog_rules import Limits
@@ -32,7 +32,10 @@ START = (
     "systemctl daemon-reload && systemctl enable --now --quiet daybox-watchdog.timer "
     "&& { sysctl --quiet --load=/etc/sysctl.d/60-daybox.conf 2>/dev/null || true; }"
 )
-PROVE = "/opt/daybox/bin/watchdog --prove"
+# Over ssh as in its unit: what asks the API has the group that the seal lets out.
+AS_ITS_UNIT = f"setpriv --regid={GROUP} --keep-groups"
+PROVE = f"{AS_ITS_UNIT} /opt/daybox/bin/watchdog --prove"
+LOOK = f"{AS_ITS_UNIT} /opt/daybox/bin/stage watchdog"
 OWN_KEY = "/opt/daybox/bin/own-host-key"
 
 
@@ -71,7 +74,7 @@ def arm(target: Target, arms: Arms, *, remember: Callable[[str], None]) -> str:
     if arms.limits.self_destruct:
         until(deadline, lambda: prove(target, arms.limits.instance_id))
     until(deadline, lambda: checked(target, f"{ACTIVATE} && {START}"))
-    until(deadline, lambda: checked(target, "/opt/daybox/bin/stage watchdog"))
+    until(deadline, lambda: checked(target, LOOK))
     own = until(deadline, lambda: checked(target, f"{OWN_KEY} prepare")).strip()
     remember(own)
     both = Target(**target.__dict__ | {"host_keys": tuple(dict.fromkeys((*target.host_keys, own)))})
@@ -96,8 +99,14 @@ def checked(target: Target, command: str) -> str:
     done = run(prepare(target), command)
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1]
-        raise BoxError(f"box/{target.alias}: {command.split()[0]} failed: {said}", hint="see `fab logs --of watchdog`")
+        raise BoxError(f"box/{target.alias}: {program(command)} failed: {said}", hint="see `fab logs --of watchdog`")
     return done.stdout
+
+
+def program(command: str) -> str:
+    """The program of ours that a command runs, else its first word."""
+    words = command.split()
+    return next((word for word in words if word.startswith("/opt/daybox/")), words[0])
 
 
 def until(deadline: float, action: Callable[[], T]) -> T:

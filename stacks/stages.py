@@ -5,6 +5,8 @@ from typing import Literal
 
 # What a stage's unit may do; the directives stand in templates/stage.service.j2.
 Sandbox = Literal["client", "download", "packages", "modules", "mount"]
+# Who opens connections for a stage, past the seal of the box: its own processes, or Docker while it runs.
+Opener = Literal["", "itself", "docker"]
 
 
 @dataclass(frozen=True)
@@ -12,7 +14,8 @@ class Stage:
     """One step of becoming ready.
 
     program: its file in /opt/daybox/bin. after: stages that must have succeeded. minutes: it has failed by then.
-    sandbox: empty if no unit of the graph runs it. optional: only boxes that are asked for it have it.
+    sandbox: empty if no unit of the graph runs it. opens: who of it may open connections (templates/seal.nft.j2).
+    optional: only boxes that are asked for it have it.
     """
 
     name: str
@@ -21,21 +24,22 @@ class Stage:
     after: tuple[str, ...] = ()
     minutes: int = 0
     sandbox: Sandbox | Literal[""] = ""
+    opens: Opener = ""
     optional: bool = False
 
 
 STAGES = (
     # First: a box that fails later must still end itself. No unit runs it: arming does, once it has proved itself.
     Stage("watchdog", "watchdog", "the box can end itself"),
-    Stage("driver", "driver", "the GPU's driver", minutes=25, sandbox="modules"),
+    Stage("driver", "driver", "the GPU's driver", minutes=25, sandbox="modules", opens="itself"),
     # It may have to wait until the driver's packages are installed: dpkg has one lock.
-    Stage("docker", "docker-engine", "Docker", minutes=45, sandbox="packages"),
+    Stage("docker", "docker-engine", "Docker", minutes=45, sandbox="packages", opens="itself"),
     # Pulling needs the daemon, not the GPU.
-    Stage("image", "image", "vLLM's image", after=("docker",), minutes=45, sandbox="client"),
+    Stage("image", "image", "vLLM's image", after=("docker",), minutes=45, sandbox="client", opens="docker"),
     # `up` attaches it when the box is armed: a disk that fails must not be in the way of what ends the box.
     Stage("volume", "volume", "the volume that is kept", minutes=20, sandbox="mount", optional=True),
     # Needs nothing but the network, and where they are to be kept: the longest lane must not wait for the others.
-    Stage("weights", "weights", "the model's weights", after=("volume",), minutes=90, sandbox="download"),
+    Stage("weights", "weights", "the model's weights", ("volume",), minutes=90, sandbox="download", opens="itself"),
     Stage("vllm", "vllm", "vLLM's container", after=("driver", "image", "weights"), minutes=5, sandbox="client"),
     Stage("ready", "ready", "the first completion", after=("vllm",), minutes=60, sandbox="download"),
 )

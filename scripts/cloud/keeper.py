@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from scripts.cloud import block, cgroup, link
+from scripts.cloud import block, cgroup, link, metadata
 from scripts.cloud.box_folder import BoxFolder, Facts
 from stacks.errors import CloudError
 
@@ -73,9 +73,11 @@ class Keeper:
             # A group of its own: systemd-nspawn moves itself and the box about in it.
             preexec_fn=lambda: (group / "cgroup.procs").write_text(str(os.getpid())),
         )
-        if self._dress_link(box):
+        if not self._dress_link(box):
+            return self._watch(box)
+        with metadata.served(self.folder, self.facts):
             self._say("running")
-        return self._watch(box)
+            return self._watch(box)
 
     def _dress_link(self, box: "subprocess.Popen[bytes]") -> bool:
         """Wait for the link and give it its address; False if the box ended before."""

@@ -1,6 +1,7 @@
 """A box's link to this machine: its addresses, the one way it has out, and the firewall that holds on it.
 
 198.51.100.1:<api port>    the local cloud's API, for boxes only; leads to 127.0.0.1 of this machine
+169.254.169.254:80         the metadata service, and at fd00:a9fe:a9fe::1 (metadata.py): each box is told of itself
 198.51.100.4/30, .8/30, …  one subnet a box: the second address is this machine's, the third the box's
 
 Nothing else leaves a box: it is neither forwarded nor let in. All of it is one nftables table a box, and goes with it.
@@ -22,6 +23,8 @@ NETWORK = ipaddress.IPv4Network("198.51.100.0/24")  # TEST-NET-2 (RFC 5737): no 
 SERVICE = str(NETWORK[1])
 SUBNETS = range(4, 253, 4)  # last numbers of the subnets; the first is left to SERVICE
 LOCK = Path("/run/lock/daybox-links.lock")  # of the whole machine: two clouds share its addresses
+METADATA, METADATA_6, METADATA_PORT = "169.254.169.254", "fd00:a9fe:a9fe::1", 80  # as on a Linode
+NEIGHBOURS = "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert }"
 ICMP = {"ICMP": "ip protocol icmp", "IPENCAP": "ip protocol 4"}
 
 
@@ -48,6 +51,11 @@ class Link:
         """The box's address."""
         return str(NETWORK[self.subnet + 2])
 
+    @property
+    def box_6(self) -> str:
+        """The box's IPv6 address. Only the metadata service is reached from it."""
+        return f"fd00:a9fe:a9fe::{self.subnet + 2:x}"
+
 
 def table_name(box_id: int) -> str:
     """The box's table, without its family."""
@@ -68,6 +76,9 @@ table inet {table_name(link.box_id)} {{
     type filter hook input priority filter
     iifname "{name}" ct state established,related accept
     iifname "{name}" ct status dnat ip daddr 127.0.0.1 tcp dport {port} accept
+    iifname "{name}" ip daddr {METADATA} tcp dport {METADATA_PORT} accept
+    iifname "{name}" ip6 daddr {METADATA_6} tcp dport {METADATA_PORT} accept
+    iifname "{name}" {NEIGHBOURS} accept
     iifname "{name}" drop
   }}
   chain through {{
@@ -79,6 +90,7 @@ table inet {table_name(link.box_id)} {{
   chain to_box {{
     type filter hook output priority filter
     oifname "{name}" ct state established,related accept
+    oifname "{name}" {NEIGHBOURS} accept
     oifname "{name}" jump inbound
   }}
 }}
@@ -140,11 +152,19 @@ def dress(link: Link) -> None:
     settings = Path("/proc/sys/net")
     # Before the address: what comes from the box for 127.0.0.1 (by the chain `api`) would be dropped as a martian.
     (settings / f"ipv4/conf/{link.name}/route_localnet").write_text("1")
-    version_6 = settings / f"ipv6/conf/{link.name}/disable_ipv6"
+    lines = [
+        f"address replace {link.host}/30 dev {link.name}",
+        f"address replace {METADATA}/32 dev {link.name}",
+        f"link set {link.name} up",
+    ]
+    version_6 = settings / f"ipv6/conf/{link.name}"
     if version_6.exists():
-        version_6.write_text("1")
-    lines = f"address replace {link.host}/30 dev {link.name}\nlink set {link.name} up\n"
-    subprocess.run(["ip", "-batch", "-"], input=lines, text=True, check=True, capture_output=True)
+        # It answers for the one address below, and takes up no other.
+        (version_6 / "accept_ra").write_text("0")
+        (version_6 / "addr_gen_mode").write_text("1")
+        lines.append(f"address replace {METADATA_6}/128 dev {link.name} nodad")
+        lines.append(f"route replace {link.box_6}/128 dev {link.name}")
+    subprocess.run(["ip", "-batch", "-"], input="\n".join(lines), text=True, check=True, capture_output=True)
 
 
 def remove(box_id: int) -> None:

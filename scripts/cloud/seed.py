@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from scripts.cloud.link import SERVICE, Link
+from scripts.cloud.link import METADATA, METADATA_6, SERVICE, Link
 
 SEED = "var/lib/cloud/seed/nocloud"
 KEYS = "root/.ssh/authorized_keys"
@@ -25,11 +25,14 @@ def meta_data(box_id: int, label: str) -> str:
 
 
 def network(link: Link) -> str:
-    """The box's end of the link, for systemd-networkd; no way out but to the API, so all else fails at once."""
+    """The box's end of the link, for systemd-networkd; no way out but to API and metadata, so all else fails."""
     return (
         "[Match]\nName=host0\n\n"
         f"[Network]\nAddress={link.box}/30\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n\n"
-        f"[Route]\nDestination={SERVICE}/32\nGateway={link.host}\n"
+        f"[Address]\nAddress={link.box_6}/128\nDuplicateAddressDetection=none\n\n"
+        f"[Route]\nDestination={SERVICE}/32\nGateway={link.host}\n\n"
+        f"[Route]\nDestination={METADATA}/32\nGateway={link.host}\n\n"
+        f"[Route]\nDestination={METADATA_6}/128\n"
     )
 
 

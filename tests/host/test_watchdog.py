@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from testinfra.host import Host
 
+from stacks.arming import PROVE
 from tests.host.facts import Facts
 
 LIMITS = "/etc/daybox/watchdog.json"
@@ -31,7 +32,7 @@ def test_it_says_that_it_is_armed(host: Host, facts: Facts) -> None:
 def test_it_can_read_its_own_instance_with_its_token(host: Host, facts: Facts) -> None:
     if not facts.self_destruct:
         pytest.skip("selfDestruct is false: it has no token")
-    assert json.loads(host.check_output("/opt/daybox/bin/watchdog --prove"))["id"] == facts.instance_id
+    assert json.loads(host.check_output(PROVE))["id"] == facts.instance_id
 
 
 @pytest.mark.parametrize("name", ["instance_id", "lease", "idle_minutes", "ready_minutes", "self_destruct"])

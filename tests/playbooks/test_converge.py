@@ -80,6 +80,7 @@ def test_a_file_of_an_empty_box_differs() -> None:
         (f"{UNITS}/daybox.target", ()),
         ("/opt/daybox/bundle.sha256", ()),
         ("/opt/daybox/seal.nft", ()),
+        (f"{PROGRAMS}/seal", ()),
         ("/opt/daybox/webui.yaml", ()),
         (f"{PROGRAMS}/webui", ()),
         (f"{UNITS}/daybox-webui.service", ()),
@@ -159,8 +160,9 @@ def test_an_open_webui_that_the_stack_does_not_ask_for_any_more_is_ended(
     assert (units / "daybox-webui.service").exists() == (unit and not calls)
 
 
-def test_a_changed_seal_is_reloaded_and_never_taken_away() -> None:
-    words = activate(Changes(("/opt/daybox/seal.nft",)))
+@pytest.mark.parametrize("path", ["/opt/daybox/seal.nft", "/opt/daybox/bin/seal"])
+def test_a_changed_seal_is_reloaded_and_never_taken_away(path: str) -> None:
+    words = activate(Changes((path,)))
     assert words == f"systemctl reload-or-restart daybox-seal.service; {COUNT}"
 
 

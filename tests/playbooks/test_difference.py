@@ -49,6 +49,15 @@ def test_what_stops_no_vllm_is_the_rest_and_a_stamp_that_is_no_bundles() -> None
     assert found.without_vllm().stages == ("ready",)
 
 
+@pytest.mark.parametrize("left", [True, False])
+def test_new_rules_of_the_seal_do_not_come_without_the_stages_that_they_let_out(left: bool) -> None:
+    """Else a stage of before could fetch nothing any more."""
+    seal = File("/opt/daybox/seal.nft", 0o644, "")
+    stage = File(f"/etc/systemd/system/{unit('weights')}", 0o644, "")
+    found = Difference((*([stage] if left else []), COMPOSE, seal, REPORT), serves=True)
+    assert (seal in found.without_vllm().files) is not left
+
+
 def test_where_nothing_is_brought_the_stamp_stays_true() -> None:
     assert Difference((COMPOSE, STAMP), serves=True).without_vllm() == Difference((), serves=True)
 

@@ -59,6 +59,7 @@ def test_the_unit_may_do_what_the_stage_of_the_weights_may_and_no_more(settings:
     own = directives(files(settings)[1].content)
     assert own <= directives(stage.content)
     assert directives(stage.content) - own == {
+        "ExecStartPre=+/usr/bin/mkdir -p /var/lib/daybox",
         "ConfigurationDirectory=daybox",
         "ConfigurationDirectoryMode=0700",
     }

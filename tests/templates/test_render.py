@@ -16,7 +16,7 @@ SHELL = sorted((FOLDER / "box").glob("*.sh"))
 
 def test_a_value_that_is_not_given_is_an_error_and_not_an_empty_word() -> None:
     with pytest.raises(UndefinedError, match="inside_port"):
-        render("seal.nft.j2")
+        render("seal.nft.j2", group=37, bridge="daybox0")
 
 
 def test_a_program_that_does_not_exist_is_named() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stacks.bundle import Bundle, bundle_for
+from stacks.bundle import GROUP, Bundle, bundle_for
 from stacks.stages import GRAPH, stage_named, unit
 from tests.golden_text import golden
 from tests.shipped import settings_of
@@ -35,7 +35,7 @@ def root(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(file.content)
         path.chmod(file.mode)
-    for program in ("usr/sbin/nft", "usr/bin/dockerd"):
+    for program in ("usr/sbin/nft", "usr/bin/dockerd", "usr/bin/mkdir"):
         (root / program).parent.mkdir(parents=True, exist_ok=True)
         (root / program).write_text("#!/bin/sh\n")
         (root / program).chmod(0o755)
@@ -46,6 +46,7 @@ def root(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
 UNITS = [
     *(unit(stage.name) for stage in GRAPH),
     unit("seal"),
+    unit("open"),
     unit("watchdog"),
     "daybox-watchdog.timer",
     "daybox.target",
@@ -88,7 +89,8 @@ def test_a_unit_has_few_rights_and_what_works_for_all_not_many_more(root: Path, 
 @pytest.mark.parametrize("stage", GRAPH, ids=lambda stage: stage.name)
 def test_a_stage_needs_and_follows_what_the_table_says(bundle: Bundle, stage: object) -> None:
     name = getattr(stage, "name")  # noqa: B009
-    needed = {unit(other) for other in stage_named(name).after} | ({unit("seal")} if name == "vllm" else set())
+    more = {"vllm": {unit("seal")}, "image": {unit("open")}}
+    needed = {unit(other) for other in stage_named(name).after} | more.get(name, set())
     assert set(values(bundle, unit(name), "Requires")) == needed
     assert set(values(bundle, unit(name), "After")) == needed | {"network-online.target"}
 
@@ -115,6 +117,23 @@ def test_docker_does_not_start_unsealed(bundle: Bundle) -> None:
     assert values(bundle, "docker.service.d/daybox.conf", "Requires") == [unit("seal")]
     assert values(bundle, "docker.service.d/daybox.conf", "After") == [unit("seal"), unit("volume")]
     assert values(bundle, unit("seal"), "Before") == ["docker.service"]
+
+
+def test_what_may_open_connections_has_the_seals_group_and_nothing_else_has(bundle: Bundle) -> None:
+    opening = {name for name in SERVICES if values(bundle, name, "Group")}
+    assert opening == {unit(name) for name in ("driver", "docker", "weights", "watchdog")}
+    assert {values(bundle, name, "Group")[0] for name in opening} == {GROUP}
+
+
+def test_no_folder_changes_its_group_with_the_unit_that_is_started(bundle: Bundle) -> None:
+    """systemd gives a StateDirectory to its unit's group, file by file: two groups would take it from each other."""
+    assert {tuple(values(bundle, name, "Group")) for name in SERVICES if values(bundle, name, "StateDirectory")} == {()}
+
+
+def test_root_may_open_connections_only_while_a_unit_needs_it_that_pulls(bundle: Bundle) -> None:
+    assert values(bundle, unit("open"), "StopWhenUnneeded") == ["yes"]
+    needing = [name for name in SERVICES if unit("open") in " ".join(values(bundle, name, "Requires")).split()]
+    assert needing == [unit("image")]
 
 
 def test_what_only_talks_to_docker_has_no_network(bundle: Bundle) -> None:

@@ -29,10 +29,16 @@ def test_no_subnet_holds_the_address_of_the_api() -> None:
     assert min(link.SUBNETS) > 1 and Link(1, max(link.SUBNETS), 1).box == "198.51.100.254"
 
 
-def test_a_new_link_lets_nothing_in_and_the_api_alone_out() -> None:
+def test_the_boxs_own_ipv6_address_is_not_the_metadata_services() -> None:
+    assert OWN.box_6 == "fd00:a9fe:a9fe::a"
+    assert link.METADATA_6 not in {Link(1, subnet, 1).box_6 for subnet in link.SUBNETS}
+
+
+def test_a_new_link_lets_nothing_in_and_api_and_metadata_alone_out() -> None:
     text = link.table(OWN)
     assert "chain inbound { drop; }" in text
     assert 'iifname "ve-dbx12345678" ip daddr 198.51.100.1 tcp dport 4100 dnat ip to 127.0.0.1:4100' in text
+    assert 'iifname "ve-dbx12345678" ip6 daddr fd00:a9fe:a9fe::1 tcp dport 80 accept' in text
     assert text.count("drop") == 4
 
 
