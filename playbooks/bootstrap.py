@@ -149,9 +149,10 @@ def this_checkouts_bundle(box: Box, settings: "Settings") -> "Bundle":
     for key, said, known in (
         ("model", settings.model.name, box.model),
         ("servedName", settings.served_name, box.served_name),
+        ("architect", settings.architect_name, box.architect_name),
     ):
         if said != known:
-            fact = f"stacks/{box.stack}/{key}: says {said}, but `up` was run with {known}"
+            fact = f"stacks/{box.stack}/{key}: says {said or 'none'}, but `up` was run with {known or 'none'}"
             raise ConfigError(fact, hint=f"pulumi up -s {box.stack}")
     from stacks.bundle import bundle_for  # jinja: only what renders pays for it
 

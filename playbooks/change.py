@@ -66,7 +66,7 @@ def carry_out(
         check_unchanged(box.stack, before)  # while somebody thought, another switch may have come and gone
         check_there(box, target, keeping.found)
         check_volume(box, target, settings)
-        if settings.model.name != box.model:
+        if (settings.model.name, settings.architect_name) != (box.model, box.architect_name):
             say(f"new weights: {bring_weights(target, settings, keeping)}")
             keeping.on()
             ask_again(consent)
@@ -126,7 +126,8 @@ def checked(stack: str, values: Mapping[str, str | None], raw: Mapping[str, str]
         raise UsageError(f"stacks/{stack}/{min(others)}: is another box", hint=f"pulumi up -s {stack}")
     reading = Reading(stack, merged(raw or raw_settings(stack), values))
     fit = reading.fit
-    sizing = {f"stacks/{stack}/model: {reason}" for reason in fit.reasons} if fit else set()
+    sized = {"model": fit, "architect": reading.architect_fit}
+    sizing = {f"stacks/{stack}/{key}: {reason}" for key, one in sized.items() if one for reason in one.reasons}
     if fit and reading.faults and sizing.issuperset(fault.fact for fault in reading.faults):
         shorter = f"say --context {fit.max_context}, or " if 0 < fit.max_context < fit.context else ""
         raise ModelError(

@@ -52,11 +52,16 @@ def parts_of(settings: "Settings") -> list[str]:
 
     vLLM looks for itself whether a cache fits: a flag too many here costs a compilation, one too few no wrong answer.
     """
-    from stacks.bundle import vllm_words
+    from stacks.engines import engines_of, vllm_words
 
-    device, model = settings.device, settings.model
+    device = settings.device
     names = [f"{name}={value}" for name, value in sorted(device.environment.items())]
-    return [device.image, *names, model.hub_id, model.revision, *vllm_words(settings)]
+    engines = [
+        word
+        for engine in engines_of(settings)
+        for word in (engine.model.hub_id, engine.model.revision, *vllm_words(settings, engine))
+    ]
+    return [device.image, *names, *engines]
 
 
 def key(parts: Sequence[str], card: str) -> str:

@@ -41,7 +41,7 @@ class Line:
 
 def panel(row: Mapping[str, Any], pulse: Pulse, now: datetime, cards: int) -> list[Line]:
     """The lines of one box. row: as `fab status --json` prints it; cards: how many its plan has."""
-    shown = [*card_lines(pulse.last, cards), *vllm_lines(pulse)]
+    shown = [*card_lines(pulse.last, cards), *vllm_lines(pulse), *architect_lines(pulse)]
     money = [labelled("idle", idle(row, now)), labelled("cost", cost(row))]
     return [head(row, pulse), *(Line(text) for text in (*shown, *money))]
 
@@ -91,6 +91,18 @@ def vllm_lines(pulse: Pulse) -> Iterator[str]:
     yield labelled("prefix hits", shares(pulse, PREFIX))
     if pulse.now(DRAFTS[1]):
         yield labelled("drafts taken", shares(pulse, DRAFTS))
+
+
+def architect_lines(pulse: Pulse) -> Iterator[str]:
+    """What the second vLLM does, where there is one."""
+    if not (pulse.last and pulse.last.two):
+        return
+    other = pulse.of_architect
+    if pulse.last.architect is None:
+        yield labelled("architect", "does not answer")
+    else:
+        flow = f"{per_second(other.rate(TOKENS_IN))} in, {per_second(other.rate(TOKENS_OUT))} out"
+        yield labelled("architect", f"{flow} tokens/s, {amount(other.now(RUNNING))} running")
 
 
 def shares(pulse: Pulse, series: tuple[str, str]) -> str:

@@ -17,17 +17,18 @@ from stacks.stages import GRAPH_UNITS
 LINES = 200  # a screen or four; --follow goes on from there
 WATCHDOG = ("daybox-watchdog.service", "daybox-watchdog.timer")
 WORDS = "words"
-SUBJECTS = ("vllm", "bootstrap", "watchdog")
+SUBJECTS = ("vllm", "architect", "bootstrap", "watchdog")
+CONTAINERS = {"vllm": "vllm", "architect": "vllm-architect"}
 HELP = {
-    "of": "vllm (the model), bootstrap (the stages), watchdog, or words: its warnings and last words",
+    "of": "vllm (the model), architect (a second one), bootstrap (the stages), watchdog, or words: its last words",
     "follow": "go on with what comes, until Ctrl-C",
 }
 
 
 def log_command(of: str, *, follow: bool = False, lines: int = LINES) -> str:
     """Shell command that prints the newest `lines` lines of a log. Raises UsageError for an unknown one."""
-    if of == "vllm":
-        return shlex.join(["docker", "logs", "--tail", str(lines), *(["--follow"] if follow else []), "vllm"]) + " 2>&1"
+    if name := CONTAINERS.get(of):
+        return shlex.join(["docker", "logs", "--tail", str(lines), *(["--follow"] if follow else []), name]) + " 2>&1"
     if of not in SUBJECTS:
         raise UsageError(f"fab logs: {of!r} is no log", hint=f"choose from: {', '.join((*SUBJECTS, WORDS))}")
     units = WATCHDOG if of == "watchdog" else GRAPH_UNITS

@@ -8,7 +8,7 @@ from playbooks.report import Report
 from stacks.errors import BoxError
 from stacks.ssh import Target, run
 
-METRICS_URL = "http://127.0.0.1:8000/metrics"
+METRICS_URL, ARCHITECT_METRICS_URL = "http://127.0.0.1:8000/metrics", "http://127.0.0.1:8001/metrics"
 READ_SECONDS = 5
 STARTED = "process_start_time_seconds"
 
@@ -45,14 +45,18 @@ class Metrics:
         return now - then
 
 
-def metrics_command() -> str:
-    """Shell command that prints vLLM's metrics on the box."""
-    return shlex.join(["curl", "--fail", "--silent", "--show-error", "--max-time", str(READ_SECONDS), METRICS_URL])
+def metrics_command(*, architect: bool = False) -> str:
+    """Shell command that prints vLLM's metrics on the box. architect: those of the second one."""
+    url = ARCHITECT_METRICS_URL if architect else METRICS_URL
+    return shlex.join(["curl", "--fail", "--silent", "--show-error", "--max-time", str(READ_SECONDS), url])
 
 
-def read_metrics(target: Target) -> Metrics:
-    """vLLM's figures now. Raises BoxError if the box is not reached, or vLLM does not answer."""
-    done = run(target, metrics_command())
+def read_metrics(target: Target, *, architect: bool = False) -> Metrics:
+    """vLLM's figures now; architect: those of the second one.
+
+    Raises BoxError if the box is not reached, or vLLM does not answer.
+    """
+    done = run(target, metrics_command(architect=architect))
     try:
         if done.returncode == 0:
             return Metrics.from_text(done.stdout)

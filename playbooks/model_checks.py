@@ -44,6 +44,7 @@ def answers(served: Served, seconds: float) -> str:
         [user("Say yes.")],
         seconds=min(seconds, SHORT_SECONDS),
         max_tokens=4,
+        architect=served.beside,
         **served.quiet,
     )
     return "" if message.get("content") else "it answered, with no text in so few tokens"

@@ -6,7 +6,7 @@ What is not known is None, never 0; of a vLLM that was started anew nothing is c
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from playbooks.cards import NOT_FOUND, QUERY, Card, parse_cards
@@ -29,13 +29,16 @@ NO_PROGRAM = "no nvidia-smi"
 class Look:
     """One moment. at: seconds by the box's clock that nobody sets; figures: None if vLLM did not answer.
 
-    no_cards: why there are none, empty if there are.
+    no_cards: why there are none, empty if there are. architect: figures of the second vLLM, where `two` says that there
+    is one.
     """
 
     at: float
     figures: Metrics | None
     cards: tuple[Card, ...] = ()
     no_cards: str = ""
+    two: bool = False
+    architect: Metrics | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,11 @@ class Pulse:
     def last(self) -> Look | None:
         """The newest look."""
         return self.looks[-1] if self.looks else None
+
+    @property
+    def of_architect(self) -> "Pulse":
+        """The same of the second vLLM."""
+        return replace(self, looks=tuple(replace(look, figures=look.architect) for look in self.looks))
 
     def now(self, series: str) -> float | None:
         """A figure of the newest look."""
@@ -99,7 +107,8 @@ def parse(line: str) -> tuple[Look, tuple[int, str] | None] | None:
         at, cards, report = number(row["at"]), row["cards"], row.get("report")
         if at is None:
             return None
-        look = Look(at, figures(row["figures"]), *cards_in(int(cards[0]), str(cards[1])))
+        architect = "architect" in row, figures(row.get("architect"))
+        look = Look(at, figures(row["figures"]), *cards_in(int(cards[0]), str(cards[1])), *architect)
         return look, (int(report[0]), str(report[1])) if report else None
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
         return None

@@ -15,6 +15,7 @@ from playbooks.progress import say
 from playbooks.report import is_silence
 from playbooks.stage_errors import CausedError
 from playbooks.stages import Row, fold
+from playbooks.start_logs import container_of
 from playbooks.watching import must_exist, watch
 from stacks.box import Box
 from stacks.errors import BoxError, DayboxError, ModelError
@@ -24,8 +25,6 @@ from stacks.ssh import Target, run
 if TYPE_CHECKING:
     from stacks.bundle import Bundle, File
     from stacks.settings import Settings
-
-LOG_COMMAND = "docker logs --tail 4000 vllm 2>&1"  # two starts, as the one that failed twice made them
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ class Restart:
         """The failure, and what holds now that the old files were put back."""
         try:
             must_exist(self.box, self.settings)
-            log = kept_log(self.target)  # read before the old model takes its place
+            log = kept_log(self.target, failure.fact)  # read before the old model takes its place
             self.come_back(changes)
         except DayboxError as error:
             return self.neither(failure, error)
@@ -134,9 +133,12 @@ def tell(box: Box, rows: Sequence[Row], *, show: bool) -> None:
         say(f"{box.stack}: the table of its stages is neither shown nor kept: {error!r}")
 
 
-def kept_log(target: Target) -> Path | None:
-    """vLLM's log of now, kept in the stack's folder, 0600; None if there is none."""
+def kept_log(target: Target, word: str) -> Path | None:
+    """The log of the vLLM that `word` blames, kept in the stack's folder, 0600; None if there is none.
+
+    4000 lines: two starts, as the one that failed twice made them.
+    """
     log = ""
     with suppress(BoxError):
-        log = run(target, LOG_COMMAND).stdout
+        log = run(target, f"docker logs --tail 4000 {container_of(word)} 2>&1").stdout
     return write_private(stack_dir(target.stack) / "failed-start.log", log) if log else None

@@ -130,6 +130,13 @@ def port_of(stack: str) -> int | None:
     return int(text) if text.isdecimal() else None
 
 
+# What `fab fit STACK --json` says of the second model: plan and price are the first one's.
+SECOND = (
+    *("model", "hub_id", "tp", "context", "weights_gib", "kv_gib", "overhead_gib", "free_gib", "kv_bytes_per_token"),
+    *("max_context", "fits", "reasons"),
+)
+
+
 def row(reading: "Reading", market: "Market", faults: list[DayboxError]) -> dict[str, Any]:
     """The stack for programs."""
     from playbooks.fit import Answer
@@ -139,6 +146,9 @@ def row(reading: "Reading", market: "Market", faults: list[DayboxError]) -> dict
     answer = Answer(values["model"], values["plan"], found, (), market, values["region"] or "") if found else None
     sized = answer.row() if answer else {}
     sized.pop("plans_that_fit", None)
+    if second := reading.architect_fit:
+        beside = Answer(values["architect"], values["plan"], second, (), market, values["region"] or "").row()
+        sized["architect"] = {key: value for key, value in beside.items() if key in SECOND}
     return {"stack": reading.stack, **sized, "faults": [{"fact": one.fact, "hint": one.hint} for one in faults]}
 
 
@@ -155,5 +165,8 @@ def show(reading: "Reading", market: "Market") -> None:
             hub_id = reading.values["model"].hub_id
             print_line(out, f"{found.model} is a stack and a model; the model alone: fab fit {hub_id}")
         fit_view.show_plan(out, plan, found)
+        if second := reading.architect_fit:
+            print_line(out, f"beside it the architect: {second.model} with {second.context} tokens")
+            fit_view.show_plan(out, plan, second)
         print_line(out, fit_view.price_line(plan, market.price(plan, region)))
     print_line(out, footer(market))

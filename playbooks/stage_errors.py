@@ -4,7 +4,7 @@ import shlex
 import subprocess
 
 from playbooks.progress import say
-from playbooks.start_logs import start_cause
+from playbooks.start_logs import container_of, start_cause
 from stacks.errors import BoxError, DayboxError, ModelError
 from stacks.ssh import Target, run
 from stacks.stages import GRAPH_UNITS, unit
@@ -36,9 +36,9 @@ class CausedError(ModelError):
 
 def stage_error(target: Target, stage: str, word: str) -> DayboxError:
     """The error for a stage that failed; the last lines of its log are shown first."""
-    say(last_lines(target, stage))
+    say(last_lines(target, stage, word))
     if stage in OF_VLLM and (found := start_cause(target, word)):
-        fact = f"box/vllm: {found.cause}: {shortened(found.evidence)}"
+        fact = f"box/{container_of(word)}: {found.cause}: {shortened(found.evidence)}"
         hint = f"{found.cure}; or `fab doctor --fix`, which cures what it safely can"
         return CausedError(fact, hint=hint, cure=found.cure)
     return BoxError(
@@ -52,11 +52,11 @@ def shortened(word: str, limit: int = WORD_LENGTH) -> str:
     return word if len(word) <= limit else f"{word[: limit // 3]} … {word[-2 * limit // 3 :]}"
 
 
-def last_lines(target: Target, stage: str) -> str:
+def last_lines(target: Target, stage: str, word: str = "") -> str:
     """The end of the stage's log, or why it could not be read."""
     logs = f"journalctl -u {unit(stage)} -n {LOG_LINES} -o cat --no-pager"
     if stage in OF_VLLM:  # what the container says, says more than what starts it
-        logs += f"; docker logs --tail {LOG_LINES} vllm 2>&1"
+        logs += f"; docker logs --tail {LOG_LINES} {container_of(word)} 2>&1"
     try:
         return run(target, logs).stdout.rstrip()
     except (BoxError, subprocess.SubprocessError) as error:

@@ -19,12 +19,17 @@ MARK = "@@ the starts before @@"
 LOG_SECONDS = 30
 
 
-def log_command(lines: int = LINES) -> str:
-    """Shell command that prints vLLM's newest start, Docker's own error, a mark, and the starts before."""
+def container_of(word: str) -> str:
+    """The container that a stage's word blames; the main one if it names none."""
+    return "vllm-architect" if "vllm-architect is " in word else "vllm"
+
+
+def log_command(lines: int = LINES, name: str = "vllm") -> str:
+    """Shell command that prints a vLLM's newest start, Docker's own error, a mark, and the starts before."""
     started, error, mark = ("'{{.State.StartedAt}}'", "'{{.State.Error}}'", shlex.quote(MARK))
     return (
-        f"at=$(docker inspect --format {started} vllm) || exit; docker logs --tail {lines} --since $at vllm 2>&1; "
-        f"docker inspect --format {error} vllm; echo {mark}; docker logs --tail {lines} --until $at vllm 2>&1"
+        f"at=$(docker inspect --format {started} {name}) || exit; docker logs --tail {lines} --since $at {name} 2>&1; "
+        f"docker inspect --format {error} {name}; echo {mark}; docker logs --tail {lines} --until $at {name} 2>&1"
     )
 
 
@@ -32,7 +37,7 @@ def start_cause(target: Target, word: str = "") -> Diagnosis | None:
     """What keeps vLLM from starting; None if neither its log nor `word`, what its stage said, names anything."""
     said = ""
     with suppress(BoxError, subprocess.SubprocessError):  # then its word is all there is
-        said = run(target, log_command(), timeout=LOG_SECONDS).stdout
+        said = run(target, log_command(name=container_of(word)), timeout=LOG_SECONDS).stdout
     now, _, before = said.partition(f"{MARK}\n")
     found = diagnosed([now, before, word.replace(" | ", "\n")], answers=False)
     return None if found is None or found.cause in SAYS_NOTHING else found

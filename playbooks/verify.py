@@ -65,12 +65,15 @@ def side_by_side(first: Callable[[], list[Row]], second: Callable[[Event], list[
 
 def try_out(target: Target, settings: "Settings", stop: Event, deadline: float) -> list[Row]:
     """What the cards and the model do; one row a check. deadline: by the monotonic clock."""
+    from playbooks.model_checks import answers
     from playbooks.served import Served
     from playbooks.verify_cards import card_rows
     from playbooks.verify_model import model_rows
 
     cards = card_rows(target, settings.plan.gpus if settings.device.gpu else 0)
-    return [*cards, *model_rows(Served.of(target, settings), stop, deadline)]
+    second = Served.architect(target, settings)
+    beside = model_rows(second, stop, deadline, [("architect_answers", answers)]) if second else []
+    return [*cards, *beside, *model_rows(Served.of(target, settings), stop, deadline)]
 
 
 def line(row: Row) -> str:

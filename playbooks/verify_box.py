@@ -46,6 +46,7 @@ def facts(box: Box, settings: "Settings") -> dict[str, Any]:
         "lease": box.lease,
         "dies_at": box.dies_at,
         "served_name": box.served_name,
+        "architect_name": box.architect_name,
         "idle_minutes": settings.idle_minutes,
         "ready_minutes": settings.ready_minutes,
         "self_destruct": settings.self_destruct,

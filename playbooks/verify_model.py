@@ -4,6 +4,7 @@ To the watchdog they are work, as any client's requests are.
 """
 
 import time
+from collections.abc import Sequence
 from threading import Event
 from typing import Any
 
@@ -13,11 +14,15 @@ from playbooks.served import FailedError, Served, SkippedError
 from stacks.errors import BoxError, DayboxError
 
 
-def model_rows(served: Served, stop: Event, deadline: float) -> list[dict[str, Any]]:
-    """Every check in turn. stop: set from outside, no further one begins; nor after the deadline, which is by the
-    monotonic clock."""
+def model_rows(
+    served: Served, stop: Event, deadline: float, checks: Sequence[tuple[str, Check]] = ()
+) -> list[dict[str, Any]]:
+    """Every check in turn; checks: only these.
+
+    stop: set from outside, no further one begins; nor after the deadline, which is by the monotonic clock.
+    """
     rows = list[dict[str, Any]]()
-    for name, check in CHECKS:
+    for name, check in checks or CHECKS:
         left = deadline - time.monotonic()
         if stop.is_set() or left < 1:
             rows.append(row(name, "failed", 0.0, "not begun: " + ("ended" if stop.is_set() else "no time was left")))

@@ -80,3 +80,12 @@ SMOLLM2_AIDER = AiderFacts(
         "--no-gitignore",
     ),
 )
+# The same weights as architect: nobody reads the plan of a model of 135M parameters, so it is kept short.
+SMOLLM2_TWIN_AIDER = AiderFacts(
+    edit_format="whole",
+    max_output_tokens=48,
+    temperature=0.0,
+    use_repo_map=False,
+    reminder="sys",
+    arguments=SMOLLM2_AIDER.arguments,
+)

@@ -14,7 +14,8 @@ class Box:
 
     usd_per_hour: None if no price is known. dies_at: the hard end of the lease, UTC, `YYYY-MM-DDTHH:MM:SSZ`.
     host_key: the key the box made itself, `ssh-ed25519 AAAA…`. port: the gateway's, on this laptop.
-    webui: whether it has Open WebUI. What has a default may be missing in the outputs of an older `up`.
+    webui: whether it has Open WebUI. architect_name: as the second model is served, beside the first; empty: there is
+    none, and the first has both roles. What has a default may be missing in the outputs of an older `up`.
     """
 
     stack: str
@@ -36,6 +37,7 @@ class Box:
     bundle_sha256: str
     login_key: str
     webui: bool = False
+    architect_name: str = ""
 
     @classmethod
     def from_outputs(cls, outputs: Mapping[str, Any]) -> "Box":

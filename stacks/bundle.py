@@ -10,8 +10,8 @@ from functools import cached_property
 
 from stacks import webui
 from stacks.catalog import WEBUI_IMAGE
+from stacks.engines import Engine, engines_of, mounts, vllm_words
 from stacks.errors import ConfigError
-from stacks.models import BF16
 from stacks.settings import Settings
 from stacks.stages import GRAPH, Stage, unit
 from stacks.volume_size import device
@@ -21,8 +21,12 @@ from templates.comments import without_comments
 HOME = "/opt/daybox"
 UNITS = "/etc/systemd/system"
 BRIDGE = "daybox0"
+# Debian's and Ubuntu's own group for whoever needs one; nothing on a box has it but units of ours, which by that may
+# open connections (templates/seal.nft.j2). Source: base-passwd.
+GROUP, GROUP_ID = "operator", 37
 VOLUME_FILE = f"{HOME}/volume"  # names the volume's device, on a box that has one
 HUB = "https://huggingface.co"
+WAITED_FOR = ("download", "ready")  # by the stages that run them, until arming has brought them
 LOOK_SECONDS = 20  # of the watchdog; an armed box outlives no hard limit by more than 3 minutes
 # Source: Linode's API reference, `metadata.user_data`: "about 16kb encoded".
 USER_DATA_LIMIT = 16_384
@@ -63,8 +67,9 @@ class Bundle:
 def bundle_for(settings: Settings) -> Bundle:
     """All that a box of these settings gets, but limits and token: those come with arming."""
     stages = stages_of(settings)
-    graph = [unit_file(unit(one.name), "stage.service.j2", stage=one, units=needed(one, stages)) for one in stages]
-    programs = [own_program(name) for name in dict.fromkeys(("apt", *(stage.program for stage in stages)))]
+    graph = [stage_unit(one, stages) for one in stages]
+    names = dict.fromkeys(("apt", "seal", *(stage.program for stage in stages)))
+    programs = [own_program(name) for name in names if name not in WAITED_FOR]
     return Bundle(
         (
             *watchdog_files(),
@@ -74,6 +79,7 @@ def bundle_for(settings: Settings) -> Bundle:
             *([File(VOLUME_FILE, 0o644, f"{device(settings.stack)}\n")] if settings.volume else []),
             unit_file("daybox.target", "daybox.target.j2", units=target_units(settings)),
             unit_file("daybox-seal.service", "seal.service.j2"),
+            unit_file("daybox-open.service", "open.service.j2"),
             unit_file("docker.service.d/daybox.conf", "docker.conf.j2"),
             File(f"{HOME}/seal.nft", 0o644, seal(settings)),
             File(f"{HOME}/compose.yaml", 0o644, compose(settings)),
@@ -87,19 +93,25 @@ def stages_of(settings: Settings) -> tuple[Stage, ...]:
     return tuple(stage for stage in GRAPH if settings.volume or stage.name != "volume")
 
 
+def stage_unit(stage: Stage, stages: Iterable[Stage]) -> File:
+    """The unit of a stage. stages: those that the box has."""
+    return unit_file(unit(stage.name), "stage.service.j2", stage=stage, units=needed(stage, stages), group=GROUP)
+
+
 def needed(stage: Stage, stages: Iterable[Stage]) -> list[str]:
     """The units without which the stage's does not start. stages: those that the box has."""
     before = [other.name for other in stages if other.name in stage.after]
-    return [unit(name) for name in (*before, *(["seal"] if stage.name == "vllm" else []))]
+    more = [*(["seal"] if stage.name == "vllm" else []), *(["open"] if stage.opens == "docker" else [])]
+    return [unit(name) for name in (*before, *more)]
 
 
 def watchdog_files() -> tuple[File, ...]:
     """What arming brings in any case: the watchdog, what it needs to speak, and what 16 KB have no room for."""
     return (
-        *(own_program(name) for name in ("watchdog", "own-host-key", "stage", "download", "report", "cache")),
+        *(own_program(name) for name in ("watchdog", "own-host-key", *WAITED_FOR, "stage", "report", "cache")),
         *(own_module(name) for name in ("watchdog_api", "watchdog_rules", "watchdog_words")),
         File("/etc/sysctl.d/60-daybox.conf", 0o644, written("panic.conf.j2")),
-        unit_file("daybox-watchdog.service", "watchdog.service.j2"),
+        unit_file("daybox-watchdog.service", "watchdog.service.j2", group=GROUP),
         unit_file("daybox-watchdog.timer", "watchdog.timer.j2", seconds=LOOK_SECONDS),
     )
 
@@ -133,8 +145,9 @@ def target_units(settings: Settings) -> tuple[str, ...]:
 
 
 def seal(settings: Settings) -> str:
-    """The rules that let no container open a connection, but Open WebUI one to vLLM."""
-    return written("seal.nft.j2", bridge=BRIDGE, inside_port=webui.VLLM_PORT if settings.webui else None)
+    """The rules that let no container open a connection, but Open WebUI one to vLLM, and few programs of the box."""
+    inside_port = webui.VLLM_PORT if settings.webui else None
+    return written("seal.nft.j2", bridge=BRIDGE, group=GROUP_ID, inside_port=inside_port)
 
 
 def own_program(name: str) -> File:
@@ -159,70 +172,41 @@ def written(template: str, **context: object) -> str:
 
 def facts(settings: Settings) -> dict[str, object]:
     """What the on-box programs must know."""
-    model, device = settings.model, settings.device
+    device, engines = settings.device, engines_of(settings)
     return {
         "hub": HUB,
         "image": {"name": device.image, "tar": device.image_tar},
-        "model": {
-            "name": model.name,
-            "hub_id": model.hub_id,
-            "revision": model.revision,
-            "served": settings.served_name,
-        },
+        **{role: model_facts(engine) for role, engine in zip(("model", "architect"), engines, strict=False)},
     }
 
 
+def model_facts(engine: Engine) -> dict[str, str]:
+    """What they must know of one model."""
+    model = engine.model
+    return {"name": model.name, "hub_id": model.hub_id, "revision": model.revision, "served": engine.names[0]}
+
+
 def compose(settings: Settings) -> str:
-    """vLLM's container."""
-    device, model = settings.device, settings.model
-    mounts = (
-        f"/var/lib/daybox/models/{model.name}:/model:ro",
-        "/etc/daybox/vllm-key:/run/secrets/vllm-key:ro",
-        *device.mounts,
-    )
+    """vLLM's container, or two of them."""
+    device = settings.device
+    services = [
+        {
+            "name": engine.container,
+            "port": engine.port,
+            "command": vllm_words(settings, engine),
+            "mounts": mounts(settings, engine),
+            "revision": engine.model.revision,
+        }
+        for engine in engines_of(settings)
+    ]
     return written(
         "compose.yaml.j2",
         image=device.image,
-        command=vllm_words(settings),
+        services=services,
         environment={**OFFLINE, **device.environment},
-        mounts=mounts,
         gpu=device.gpu,
-        revision=model.revision,
         bridge=BRIDGE,
     )
-
-
-def vllm_words(settings: Settings) -> list[str]:
-    """The command line inside the container."""
-    served, weak = settings.served_name, settings.model.family.aider.weak_suffix
-    return [
-        *settings.device.entry_words,
-        "/model",
-        "--served-model-name",
-        served,
-        *([served + weak] if weak else []),
-        "--host=0.0.0.0",  # of the container: the box publishes it on its loopback only
-        "--port=8000",
-        f"--max-model-len={settings.context}",
-        f"--max-num-seqs={settings.max_num_seqs}",
-        f"--max-num-batched-tokens={settings.max_num_batched_tokens}",
-        *(gpu_words(settings) if settings.device.gpu else []),
-        "--no-enable-log-requests",
-        "--disable-uvicorn-access-log",
-        *settings.device.vllm_flags,
-        *settings.model.vllm_flags,
-        *settings.vllm_args,  # last: of a word that is given twice, vLLM takes the last
-    ]
-
-
-def gpu_words(settings: Settings) -> list[str]:
-    """What only cards need to be told."""
-    return [
-        f"--tensor-parallel-size={settings.tp}",
-        f"--gpu-memory-utilization={settings.gpu_memory_utilization}",
-        *([f"--kv-cache-dtype={settings.kv_cache_dtype}"] if settings.kv_cache_dtype != "auto" else []),
-        *(["--dtype=half"] if settings.plan.capability < BF16.capability else []),
-    ]
 
 
 def user_data(

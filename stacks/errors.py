@@ -60,7 +60,13 @@ class NotReadyError(DayboxError):
     exit_code = 7
 
 
+class LeakError(DayboxError):
+    """Something would lead code elsewhere than to the box, and daybox cannot overrule it."""
+
+    exit_code = 8
+
+
 class LeftError(DayboxError):
     """What should go was found, and is left for want of consent."""
 
-    exit_code = 9  # 8 is for what would leak
+    exit_code = 9

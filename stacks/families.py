@@ -4,7 +4,7 @@ Read 2026-11-20 unless a row says otherwise. CONFIGS: config.json as NVIDIA's ai
 it. RECALLED: from memory, not read anywhere; `fab fit org/name` reads the Hub's own config.json.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stacks.aider_facts import (
     DEVSTRAL_AIDER,
@@ -17,6 +17,7 @@ from stacks.aider_facts import (
     QWEN3_SMALL_AIDER,
     QWEN25_CODER_AIDER,
     SMOLLM2_AIDER,
+    SMOLLM2_TWIN_AIDER,
     AiderFacts,
 )
 from stacks.attention import Full, Latent, Layers, Sliding, delta_net
@@ -90,6 +91,8 @@ def gpt_oss(layers: int) -> Family:
 SMOLLM2_135M = Family(  # no n-gram: the form of its answers is given, see aider_facts
     (Full(30, 3, 64),), 9, 8_192, APACHE, SMOLLM2_AIDER, "its own config.json, converted by scripts/cloud, 2026-11-21"
 )
+# The same weights in the role of the architect: its plan is free text, so no form is given.
+SMOLLM2_135M_TWIN = replace(SMOLLM2_135M, aider=SMOLLM2_TWIN_AIDER)
 QWEN25_CODER_05B = qwen25_coder(24, 14, 2, dim=64)
 QWEN25_CODER_15B = qwen25_coder(28, 12, 2)
 QWEN25_CODER_3B = qwen25_coder(36, 16, 2, licence="Qwen research: no commercial use")

@@ -23,6 +23,7 @@ from stacks.families import (
     QWEN25_CODER_32B,
     QWEN35_9B,
     SMOLLM2_135M,
+    SMOLLM2_135M_TWIN,
     Family,
 )
 
@@ -94,6 +95,8 @@ RECALLED = "recalled, not read, 2026-11-20"
 # fmt: off
 MODELS = (
     Model("smollm2-135m", "HuggingFaceTB/SmolLM2-135M-Instruct", SMOLLM2_135M, 0.135, 0.269, BF16, "measured, 2026-11-21"),
+    # The same weights under a second name: what lets two models serve on one box of the local cloud, which has no others.
+    Model("smollm2-135m-twin", "HuggingFaceTB/SmolLM2-135M-Instruct", SMOLLM2_135M_TWIN, 0.135, 0.269, BF16, "as smollm2-135m, 2026-11-26"),
     Model("qwen2.5-coder-0.5b", "Qwen/Qwen2.5-Coder-0.5B-Instruct", QWEN25_CODER_05B, 0.494, 0.988, BF16, COMPUTED, "ea3f2471cf1b1f0db85067f1ef93848e38e88c25"),
     Model("qwen2.5-coder-1.5b", "Qwen/Qwen2.5-Coder-1.5B-Instruct", QWEN25_CODER_15B, 1.54, 3.09, BF16, HUB, "2e1fd397ee46e1388853d2af2c993145b0f1098a"),
     Model("qwen2.5-coder-3b", "Qwen/Qwen2.5-Coder-3B-Instruct", QWEN25_CODER_3B, 3.09, 6.17, BF16, COMPUTED, "488639f1ff808d1d3d0ba301aef8c11461451ec5"),

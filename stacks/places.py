@@ -48,9 +48,10 @@ def owner_file() -> Path:
 
 def private_folder(folder: Path) -> Path:
     """`folder`, made with mode 0700 if missing."""
-    if not folder.is_dir():
-        folder.mkdir(parents=True, mode=0o700, exist_ok=True)
-        folder.chmod(0o700)  # mkdir's mode passes through the umask
+    for made in reversed([place for place in (folder, *folder.parents) if not place.is_dir()]):
+        # Those above it, too: who may write there could put another folder in its place.
+        made.mkdir(mode=0o700, exist_ok=True)
+        made.chmod(0o700)  # mkdir's mode passes through the umask
     return folder
 
 

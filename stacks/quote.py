@@ -9,6 +9,7 @@ from stacks.volume_terms import terms_line
 
 if TYPE_CHECKING:
     from stacks.lot import Lot
+    from stacks.settings import Settings
 
 
 def quote(lot: "Lot") -> str:
@@ -19,7 +20,7 @@ def quote(lot: "Lot") -> str:
     entry, settings = lot.entry, lot.settings
     return (
         f"{settings.plan.name} in {settings.region}: ${entry.usd_per_hour:.2f}/h ({entry.price_source}), {most(lot)} "
-        f"({settings.cloud.money}); {fit_words(settings.fit)}{terms_line(lot.volume) if lot.volume else ''}"
+        f"({settings.cloud.money}); {fits_words(settings)}{terms_line(lot.volume) if lot.volume else ''}"
     )
 
 
@@ -30,6 +31,11 @@ def most(lot: "Lot") -> str:
     seconds = (lot.ends - lot.lease.start).total_seconds() + OVERRUN_MINUTES * 60
     usd = billed_usd(seconds, lot.entry.usd_per_hour)
     return f"at most ${usd:.2f} in {billed_hours(seconds)} begun hours, until {lot.ends:%Y-%m-%d %H:%M} UTC"
+
+
+def fits_words(settings: "Settings") -> str:
+    """How the model fits, and the second one, if there is one."""
+    return "; beside it ".join(fit_words(fit) for fit in (settings.fit, settings.architect_fit) if fit)
 
 
 def fit_words(fit: Fit) -> str:

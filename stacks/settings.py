@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from stacks import catalog, sizing, vllm_args, volume_size
+from stacks import catalog, pair, sizing, vllm_args, volume_size
 from stacks.catalog import Cloud, Device, Model, Plan
 from stacks.errors import ConfigError, all_of
 from stacks.places import stack_dir
@@ -33,7 +33,7 @@ from stacks.values import (
 T = TypeVar("T")
 
 KEYS = (
-    *("cloud", "plan", "region", "model", "servedName", "context", "sshFrom", "sshPublicKey"),
+    *("cloud", "plan", "region", "model", "architect", "servedName", "context", "sshFrom", "sshPublicKey"),
     *("tp", "kvCacheDtype", "maxNumSeqs", "maxNumBatchedTokens", "gpuMemoryUtilization", "vllmArgs"),
     *("idleMinutes", "maxLifetimeMinutes", "readyMinutes", "budgetUsd", "monthBudgetUsd"),
     *("volume", "volumeGib", "volumeDays"),
@@ -50,6 +50,7 @@ class Settings:
 
     own_name: what clients ask for, if not daybox- and the model's. tp: cards that share the model.
     vllm_args: more words for vLLM, checked. fit: how the model fits the plan.
+    architect: the second model, served beside the first; None: the first has both roles. architect_fit: how that fits.
     """
 
     stack: str
@@ -57,6 +58,7 @@ class Settings:
     plan: Plan
     region: str
     model: Model
+    architect: Model | None
     own_name: str
     context: int
     tp: int
@@ -66,6 +68,7 @@ class Settings:
     gpu_memory_utilization: float
     vllm_args: tuple[str, ...]
     fit: Fit
+    architect_fit: Fit | None
     ssh_from: tuple[str, ...]
     ssh_public_key: Path
     idle_minutes: float
@@ -104,6 +107,16 @@ class Settings:
         return self.own_name or f"daybox-{self.model.name}"
 
     @property
+    def architect_name(self) -> str:
+        """The name under which the second model is served; empty if there is none."""
+        return f"daybox-{self.architect.name}" if self.architect else ""
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """All that the box serves."""
+        return (self.model, *([self.architect] if self.architect else []))
+
+    @property
     def box_api_url(self) -> str:
         """The API as the box reaches it: the same, unless it listens on this laptop's loopback."""
         return self.api_url.replace("127.0.0.1", BOX_SIDE)
@@ -117,7 +130,8 @@ class Settings:
 class Reading:
     """Reads key after key and collects the faults; `values` has what could be read, by the names of Settings.
 
-    fit: how the model fits the plan; None if a setting that decides it could not be read.
+    fit: how the model fits the plan; None if a setting that decides it could not be read. architect_fit: how the second
+    model fits beside it, if one is asked for.
     """
 
     def __init__(self, stack: str, raw: Mapping[str, str]) -> None:
@@ -125,6 +139,7 @@ class Reading:
         self.faults: list[ConfigError] = []
         self.values: dict[str, Any] = {}
         self.fit: Fit | None = None
+        self.architect_fit: Fit | None = None
         self._unknown_keys()
         self._box()
         self._vllm()
@@ -164,7 +179,9 @@ class Reading:
 
     def _vllm(self) -> None:
         self.read("model", lambda text: named(catalog.MODELS, text))
+        self.read("architect", lambda text: named(catalog.MODELS, text) if text else None)
         self.read("servedName", lambda text: served_name(text) if text else "", name="own_name")
+        self._two_models()
         self.read("context", positive_whole)
         self.read("tp", lambda text: positive_whole(text) if text else None)
         self.read("kvCacheDtype", one_of(*sizing.KV_BYTES))
@@ -172,6 +189,17 @@ class Reading:
         self.read("maxNumBatchedTokens", lambda text: positive_whole(text) if text else None)
         self.read("gpuMemoryUtilization", share)
         self.read("vllmArgs", vllm_args.read)
+
+    def _two_models(self) -> None:
+        """The same model in both roles needs no second vLLM; of two, each must be asked for by a name of its own."""
+        model, architect, own_name = (self.values[name] for name in ("model", "architect", "own_name"))
+        if not (model and architect) or model == architect:
+            self.values["architect"] = None
+            return
+        main = own_name or f"daybox-{model.name}"
+        if f"daybox-{architect.name}" in (main, main + model.family.aider.weak_suffix):
+            fact = f"daybox-{architect.name} is the name of the second model"
+            self.fault("servedName", fact, "choose another, or leave it empty")
 
     def _limits(self) -> None:
         self.read("idleMinutes", minutes)
@@ -185,21 +213,40 @@ class Reading:
         """Whether there is a volume, and one that holds the model."""
         self.read("volume", yes_or_no)
         self.read("volumeDays", volume_size.volume_days)
-        asked, model = self.read("volumeGib", volume_size.volume_gib), self.values["model"]
-        least = volume_size.least_gib(model) if model else 0
+        asked = self.read("volumeGib", volume_size.volume_gib)
+        models = [model for model in (self.values["model"], self.values["architect"]) if model]
+        least = volume_size.least_gib(*models) if models else 0
         if asked and asked < least:
-            self.fault("volumeGib", f"{model.name} with vLLM's cache needs {least}", "leave it empty, or raise it")
+            names = " and ".join(model.name for model in models)
+            self.fault(
+                "volumeGib",
+                f"{names} with vLLM's cache need{'s' if len(models) == 1 else ''} {least}",
+                "leave it empty, or raise it",
+            )
         self.values["volume_gib"] = asked or least
 
     def _fits(self) -> None:
         """What model and plan decide together: cards, sequences, and whether it fits; `force` overrules the last."""
         force = self.read("force", yes_or_no)
         del self.values["force"]
-        model, plan = self.values["model"], self.values["plan"]
-        self.fit = self.values["fit"] = self._sized(model, plan) if model and plan else None
-        if self.fit and not force:
-            for reason in self.fit.reasons:
-                self.fault("model", reason, f"see what does: fab fit {model.name} --context {self.fit.context}")
+        model, plan, architect = (self.values[name] for name in ("model", "plan", "architect"))
+        self.fit = self._sized(model, plan) if model and plan else None
+        if self.fit and architect:
+            both = pair.pair(model, self.fit.tp, architect, self.fit.context, self._terms(plan))
+            self.fit, self.architect_fit = both.main, both.architect
+        self.values["fit"], self.values["architect_fit"] = self.fit, self.architect_fit
+        for key, fit in (("model", self.fit), ("architect", self.architect_fit)):
+            if fit and not force:
+                for reason in fit.reasons:
+                    self.fault(key, reason, f"see what does: fab fit {fit.model} --context {fit.context}")
+
+    def _terms(self, plan: Plan) -> pair.Terms:
+        """What two models are served with."""
+        values = self.values
+        whole = sizing.whole_gib(plan, values["gpu_memory_utilization"])
+        return pair.Terms(
+            plan, values["kv_cache_dtype"], whole, values["max_num_seqs"], values["max_num_batched_tokens"]
+        )
 
     def _sized(self, model: Model, plan: Plan) -> Fit | None:
         """How the model fits the plan; None if a setting that decides it could not be read."""

@@ -57,22 +57,22 @@ def fit(
     tp: int | None = None,
     kv_dtype: str = "auto",
     memory_share: float = MEMORY_SHARE,
+    budget_gib: float | None = None,
     sequences: int = 1,
     batched_tokens: int | None = None,
 ) -> Fit:
     """What `model` with `context` tokens needs on each card of `plan`.
 
     tp: cards that share the model; None: as many as its heads allow. kv_dtype: `auto` or `fp8`. memory_share: of a
-    card's memory that vLLM takes. sequences: that may be served at once.
+    card's memory that vLLM takes; budget_gib: the same in GiB, where another model has a part of it (see pair.py).
+    sequences: that may be served at once.
     batched_tokens: computed in one step; None: the device's own. What more of them need beside the cache is not known.
     """
     tp = tp or most_cards(model, plan)
     device, parts = device_of(plan), model.family.attention
-    cache = Cache(
-        tp, KV_BYTES[kv_dtype], device.block_tokens, CONCURRENT_BATCHES * (batched_tokens or device.batched_tokens)
-    )
-    budget = plan.gpu_gib * (memory_share if plan.gpus else 1)
-    overhead = OVERHEAD_GIB if plan.gpus else CPU_OVERHEAD_GIB
+    cache = cache_of(plan, tp, kv_dtype, batched_tokens)
+    budget = whole_gib(plan, memory_share) if budget_gib is None else budget_gib
+    overhead = overhead_gib(plan)
     pool = min(device.kv_pool_gib or budget, budget - model.weights_gib / tp - overhead)
     longest = longest_context(model, cache, pool)
     needed = attention.bytes_needed(parts, cache, context)
@@ -97,6 +97,23 @@ def fit(
             *crowds(model, sequences, blocks, longest),
         ),
     )
+
+
+def cache_of(plan: Plan, tp: int, kv_dtype: str, batched_tokens: int | None) -> Cache:
+    """How a card of the plan caches."""
+    device = device_of(plan)
+    in_flight = CONCURRENT_BATCHES * (batched_tokens or device.batched_tokens)
+    return Cache(tp, KV_BYTES[kv_dtype], device.block_tokens, in_flight)
+
+
+def whole_gib(plan: Plan, memory_share: float) -> float:
+    """What vLLM may take of a card, GiB; of a plan without cards, its memory."""
+    return plan.gpu_gib * (memory_share if plan.gpus else 1)
+
+
+def overhead_gib(plan: Plan) -> float:
+    """What each vLLM holds on each card beside weights and cache."""
+    return OVERHEAD_GIB if plan.gpus else CPU_OVERHEAD_GIB
 
 
 def longest_context(model: Model, cache: Cache, pool_gib: float) -> int:

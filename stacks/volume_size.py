@@ -35,9 +35,10 @@ def volume_gib(text: str) -> int | None:
     return int(text)
 
 
-def least_gib(model: Model) -> int:
-    """The smallest volume that holds the model's weights, vLLM's cache, and what `download` keeps free."""
-    return max(LEAST_GIB, math.ceil(model.weights_gib * FILE_SYSTEM_SHARE + BESIDE_GIB))
+def least_gib(*models: Model) -> int:
+    """The smallest volume that holds the weights of these models, vLLM's cache, and what `download` keeps free."""
+    weights_gib = sum(model.weights_gib for model in models)
+    return max(LEAST_GIB, math.ceil(weights_gib * FILE_SYSTEM_SHARE + BESIDE_GIB))
 
 
 def volume_days(text: str) -> int:

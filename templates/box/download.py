@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Download the model from the Hub, each file checked, and make /var/lib/daybox/models/<name> mean it.
+"""Download the box's models from the Hub, each file checked, and make /var/lib/daybox/models/<name> mean them.
 
 Safetensors, JSON, templates and tokenizers only: never pickle, never code. Pieces come side by side; what was cut off
 goes on where it stopped. The Hub's token, if there is one, goes to the Hub alone.
@@ -26,7 +26,6 @@ PIECE = int(os.environ.get("DAYBOX_PIECE", 128 << 20))  # bytes; 240 requests fo
 PAUSE_S = float(os.environ.get("DAYBOX_PAUSE", 5))
 FACTS = json.loads((ROOT / "opt/daybox/facts.json").read_text())
 HUB = os.environ.get("HF_ENDPOINT") or FACTS["hub"]
-NAME, HUB_ID, ASKED = (str(FACTS["model"][key]) for key in ("name", "hub_id", "revision"))
 MODELS, TOKEN = ROOT / "var/lib/daybox/models", ROOT / "run/daybox/hub-token"
 # Top level only: folders hold other forms of the same weights.
 WANTED = re.compile(r"\w[\w.-]*\.(safetensors|json|jinja)|tokenizer[\w.-]*|(merges|vocab)\.txt")
@@ -36,6 +35,28 @@ VOLUME = ROOT / "opt/daybox/volume"  # names its device, on a box that has one
 FILE_SYSTEM_SHARE = 1.03  # what ext4 keeps to itself, as in stacks/volume_size.py
 SPARE = 2 << 30  # bytes that stay free beside the weights, for logs and caches
 GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Model:
+    """What is wanted. asked: a revision, or a branch."""
+
+    name: str
+    hub_id: str
+    asked: str
+
+    @classmethod
+    def of(cls, role: str) -> "Model":
+        """The box's model in that role."""
+        return cls(*(str(FACTS[role][key]) for key in ("name", "hub_id", "revision")))
+
+    @property
+    def is_there(self) -> bool:
+        """Whether its folder means it already, or was handed in."""
+        note = MODELS / self.name / ".daybox.json"
+        hub_id, *revisions = json.loads(note.read_text()) if note.is_file() else [""]
+        handed_in = (ROOT / "var/cache/daybox/models" / self.name).is_dir()
+        return handed_in or (hub_id == self.hub_id and self.asked in revisions)
 
 
 @dataclass(frozen=True)
@@ -64,8 +85,8 @@ class WithoutToken(HTTPRedirectHandler):
         return request
 
 
-def hub(path: str, **headers: str) -> HTTPResponse:
-    """The Hub's answer; asked again after what may pass. Raises SystemExit with the reason."""
+def hub(hub_id: str, path: str, **headers: str) -> HTTPResponse:
+    """The Hub's answer; asked again after what may pass. Raises SystemExit with the reason, which names the model."""
     headers["User-Agent"] = "daybox"
     if TOKEN.is_file() and HUB.startswith(("https://", "http://127.0.0.1:")):
         headers["Authorization"] = f"Bearer {TOKEN.read_text().strip()}"
@@ -78,51 +99,54 @@ def hub(path: str, **headers: str) -> HTTPResponse:
             code = error.code if isinstance(error, HTTPError) and error.url.startswith(f"{HUB}/") else 0
             if code in (401, 403):
                 raise SystemExit(
-                    f"{HUB_ID} is gated, private or not there (HTTP {code}); with a token that may read it in HF_TOKEN,"
+                    f"{hub_id} is gated, private or not there (HTTP {code}); with a token that may read it in HF_TOKEN,"
                     " `fab bootstrap` tries again"
                 ) from None
             if code == 404 or number == TRIES:
-                raise SystemExit(f"{HUB_ID}: {path}: {error}") from None
+                raise SystemExit(f"{hub_id}: {path}: {error}") from None
             time.sleep(PAUSE_S * number)
         except ValueError:  # its own words hold the token
-            raise SystemExit(f"{HUB_ID}: {path}: HF_TOKEN is no token that can be sent") from None
+            raise SystemExit(f"{hub_id}: {path}: HF_TOKEN is no token that can be sent") from None
     raise AssertionError
 
 
-def commit() -> str:
+def commit(model: Model) -> str:
     """The revision asked for, as 40 digits: a branch is resolved here, once."""
-    if re.fullmatch("[0-9a-f]{40}", ASKED):
-        return ASKED
-    with hub(f"api/models/{HUB_ID}/revision/{quote(ASKED, safe='')}") as reply:
+    if re.fullmatch("[0-9a-f]{40}", model.asked):
+        return model.asked
+    with hub(model.hub_id, f"api/models/{model.hub_id}/revision/{quote(model.asked, safe='')}") as reply:
         return str(json.load(reply)["sha"])
 
 
-def listing(revision: str) -> list[HubFile]:
+def listing(hub_id: str, revision: str) -> list[HubFile]:
     """The files of a commit that vLLM reads."""
-    path, rows = f"api/models/{HUB_ID}/tree/{revision}?recursive=true", list[dict[str, Any]]()
+    path, rows = f"api/models/{hub_id}/tree/{revision}?recursive=true", list[dict[str, Any]]()
     while path:
-        with hub(path) as reply:
+        with hub(hub_id, path) as reply:
             rows += json.load(reply)
             following = re.search(rf'<{re.escape(HUB)}/([^>]+)>; *rel="next"', reply.headers.get("Link") or "")
         path = following[1] if following else ""
-    return chosen([row for row in rows if row["type"] == "file"])
+    return chosen(hub_id, [row for row in rows if row["type"] == "file"])
 
 
-def chosen(rows: list[dict[str, Any]]) -> list[HubFile]:
+def chosen(hub_id: str, rows: list[dict[str, Any]]) -> list[HubFile]:
     """Of all files those that vLLM reads. Raises SystemExit if the weights are in no form that is safe to load."""
     wanted = [HubFile.from_row(row) for row in rows if WANTED.fullmatch(row["path"])]
     if not any(file.name.endswith(".safetensors") for file in wanted):
         others = ", ".join([row["path"] for row in rows if UNSAFE.fullmatch(row["path"])][:3])
         also = f", and what else it has is never loaded: {others}" if others else " at its top level"
-        raise SystemExit(f"{HUB_ID} has no safetensors{also}")
+        raise SystemExit(f"{hub_id} has no safetensors{also}")
     return wanted
 
 
 class Download:
     """A folder that fills: `.NAME.part` while pieces come, each noted in `.NAME.pieces`; NAME once it is checked."""
 
-    def __init__(self, revision: str, store: Path) -> None:
-        self.revision, self.store = revision, store
+    def __init__(self, model: Model, revision: str) -> None:
+        self.model, self.revision, self.store = model, revision, MODELS / f".{model.name}-{revision}"
+        self.store.mkdir(parents=True, exist_ok=True)
+        self.files = listing(model.hub_id, revision)
+        self.size = sum(map(self.bytes_missing, self.files))  # still to come, bytes
 
     def part(self, file: HubFile) -> Path:
         """Where the pieces of a file come together."""
@@ -163,7 +187,8 @@ class Download:
         """Fetch the bytes from `at` to `end`; returns how far that came. Raises OSError if the disk is full."""
         asked = {"Range": f"bytes={at}-{end - 1}"} if file.size else {}
         try:
-            with hub(f"{HUB_ID}/resolve/{self.revision}/{quote(file.name)}", **asked) as reply:
+            path = f"{self.model.hub_id}/resolve/{self.revision}/{quote(file.name)}"
+            with hub(self.model.hub_id, path, **asked) as reply:
                 if reply.status != 206:
                     at = 0  # a small file may come whole, whatever was asked for
                 while at < end and (block := reply.read(min(1 << 20, end - at))):
@@ -205,51 +230,58 @@ class Download:
                 raise
 
 
-def check_disk(store: Path, size: int) -> None:
+def check_disk(size: int, models: int) -> None:
     """Before the first byte. Raises SystemExit naming the disk, what is free and needed, and a volume's ways out."""
-    disk, need = shutil.disk_usage(store), size + SPARE
+    disk, need = shutil.disk_usage(MODELS), size + SPARE
+    who = "the model needs" if models == 1 else "the models need"
     if disk.free < need:
         gib = math.ceil((disk.total - disk.free + need) * FILE_SYSTEM_SHARE / GIB)
         larger = f"`pulumi config set daybox:volumeGib {gib}` and `pulumi up` enlarge it with the box's next boot"
         ways_out = f"; `fab doctor --fix` removes other models and revisions, or {larger}" if VOLUME.is_file() else ""
-        fact = f"the disk of {MODELS} has {disk.free / GIB:.1f} GiB free, the model needs {need / GIB:.1f} GiB"
+        fact = f"the disk of {MODELS} has {disk.free / GIB:.1f} GiB free, {who} {need / GIB:.1f} GiB"
         raise SystemExit(fact + ways_out)
 
 
-def refuse_code(store: Path) -> None:
+def refuse_code(hub_id: str, store: Path) -> None:
     """Raises SystemExit if the model asks for code of its own: vLLM is never told to trust that."""
     path = store / "config.json"
     try:
         config = json.loads(path.read_bytes()) if path.exists() else {}
     except ValueError:
-        raise SystemExit(f"config.json of {HUB_ID} is not JSON") from None
+        raise SystemExit(f"config.json of {hub_id} is not JSON") from None
     if isinstance(config, dict) and config.get("auto_map"):
-        raise SystemExit(f"{HUB_ID} needs code of its own (auto_map in config.json), which is never run")
+        raise SystemExit(f"{hub_id} needs code of its own (auto_map in config.json), which is never run")
 
 
-def link(store: Path) -> None:
+def link(name: str, store: Path) -> None:
     """Make the model's folder mean `store`, at once: whoever finds it finds all of the model."""
-    draft = MODELS / f".{NAME}"
+    draft = MODELS / f".{name}"
     draft.unlink(missing_ok=True)
     draft.symlink_to(store)
-    draft.rename(MODELS / NAME)
+    draft.rename(MODELS / name)
+
+
+def bring(download: Download) -> str:
+    """Download, check, and only then link; what came, for people."""
+    model, store, revision = download.model, download.store, download.revision
+    download.run([file for file in download.files if not file.name.endswith(".safetensors")])
+    refuse_code(model.hub_id, store)  # before gigabytes are fetched
+    download.run(download.files)
+    (store / ".daybox.json").write_text(json.dumps([model.hub_id, model.asked, revision]))  # read by `weights`
+    link(model.name, store)
+    total = sum(file.size for file in download.files)
+    return f"{model.hub_id} at {revision[:12]}, {total / GIB:.2f} GiB"
 
 
 def main() -> None:
-    """Download, check, and only then link."""
-    revision = commit()
-    store = MODELS / f".{NAME}-{revision}"
-    store.mkdir(parents=True, exist_ok=True)
-    files, download = listing(revision), Download(revision, store)
-    size = sum(download.bytes_missing(file) for file in files)
-    check_disk(store, size)
-    download.run([file for file in files if not file.name.endswith(".safetensors")])
-    refuse_code(store)  # before gigabytes are fetched
-    download.run(files)
-    (store / ".daybox.json").write_text(json.dumps([HUB_ID, ASKED, revision]))  # read by `weights`
-    link(store)
-    total = sum(file.size for file in files)
-    print(f"@word {HUB_ID} at {revision[:12]}, {total / GIB:.2f} GiB, every digest checked\n@bytes {size}")
+    """Bring what is not there, one model after the other, once the disk is known to hold them all."""
+    wanted = [Model.of(role) for role in ("model", "architect") if role in FACTS]
+    missing = [model for model in wanted if not model.is_there] or wanted[:1]
+    downloads = [Download(model, commit(model)) for model in missing]
+    size = sum(download.size for download in downloads)
+    check_disk(size, len(downloads))
+    words = [bring(download) for download in downloads]
+    print(f"@word {'; '.join(words)}, every digest checked\n@bytes {size}")
 
 
 if __name__ == "__main__":

@@ -21,8 +21,9 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-ROOT = Path(os.environ.get("DAYBOX_ROOT", "/"))  # these two are set by tests only
+ROOT = Path(os.environ.get("DAYBOX_ROOT", "/"))  # these three are set by tests only
 VLLM = os.environ.get("DAYBOX_VLLM", "http://127.0.0.1:8000")
+ARCHITECT = os.environ.get("DAYBOX_ARCHITECT", "http://127.0.0.1:8001")
 QUICK_S, COMPLETION_S = 10, 45
 HEAD, TAIL = 512 << 10, 1536 << 10  # bytes of a log: how it began, and what it came to
 PLACES = ("/", "/var/lib/docker", "/var/lib/daybox", "/dev/shm")
@@ -48,10 +49,10 @@ def facts() -> dict[str, Any]:
     return dict(json.loads((ROOT / "opt/daybox/facts.json").read_text()))
 
 
-def container() -> dict[str, Any] | None:
+def container(name: str = "vllm") -> dict[str, Any] | None:
     """vLLM's container; None if there is none."""
     try:
-        row = json.loads(said("docker", "inspect", "--type", "container", "vllm"))[0]
+        row = json.loads(said("docker", "inspect", "--type", "container", name))[0]
     except OSError as error:
         if any(word in str(error).lower() for word in ("no such container", "no such object")):
             return None
@@ -190,13 +191,13 @@ def weights() -> dict[str, Any]:
     }
 
 
-def asked(path: str, body: object, seconds: float) -> tuple[int, Any]:
+def asked(path: str, body: object, seconds: float, vllm: str = VLLM) -> tuple[int, Any]:
     """HTTP status and JSON that vLLM answers; its words, if that is no JSON. Raises OSError if nobody answers."""
     key = (ROOT / "etc/daybox/vllm-key").read_text().strip()
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     data = None if body is None else json.dumps(body).encode()
     try:
-        with urlopen(Request(VLLM + path, data, headers), timeout=seconds) as reply:
+        with urlopen(Request(vllm + path, data, headers), timeout=seconds) as reply:
             return reply.status, json.load(reply)
     except HTTPError as error:
         return error.code, error.read(300).decode(errors="replace")
@@ -234,16 +235,29 @@ def queue_later() -> dict[str, Any]:
     return queue()
 
 
-def completion() -> dict[str, Any]:
+def completion(role: str = "model", vllm: str = VLLM) -> dict[str, Any]:
     """One real completion. The watchdog is told that it was ours: else a doctor in a loop kept an idle box alive."""
     begun = time.monotonic()
-    body = {"model": facts()["model"]["served"], "max_tokens": 1, "messages": [{"role": "user", "content": "Say yes."}]}
-    status, answer = asked("/v1/chat/completions", body, COMPLETION_S)
+    body = {"model": facts()[role]["served"], "max_tokens": 1, "messages": [{"role": "user", "content": "Say yes."}]}
+    status, answer = asked("/v1/chat/completions", body, COMPLETION_S, vllm)
     came = status == 200 and bool(answer.get("choices"))
     if came:
         with suppress(Exception):  # a box with an older program: it looks busy once
-            runpy.run_path(str(ROOT / "opt/daybox/bin/ready"))["note_own_work"](answer)
+            note = runpy.run_path(str(ROOT / "opt/daybox/bin/ready"))["note_own_work"]
+            note(answer) if role == "model" else note(answer, role)
     return {"status": status, "came": came, "seconds": time.monotonic() - begun, "said": "" if came else str(answer)}
+
+
+def architect() -> dict[str, Any] | None:
+    """The second vLLM: its container, one completion, and the end of its log; None if the box is to have none."""
+    if "architect" not in facts():
+        return None
+    try:
+        answer = completion("architect", ARCHITECT)
+    except OSError as error:
+        answer = {"status": 0, "came": False, "seconds": 0.0, "said": str(error)}
+    log = bounded("docker", "logs", "--tail", "4000", "vllm-architect")
+    return {"container": container("vllm-architect"), "completion": answer, "log": log}
 
 
 def key() -> str:
@@ -253,7 +267,7 @@ def key() -> str:
 
 SECTIONS: tuple[Callable[[], Any], ...] = (
     *(time.time, container, logs, gpus, disks, docker),
-    *(report, journals, watchdog, weights, models, queue, completion, queue_later, key),
+    *(report, journals, watchdog, weights, models, queue, completion, queue_later, architect, key),
 )
 
 

@@ -42,7 +42,7 @@ def images() -> None:
 
 
 def store(model: dict[str, str]) -> str:
-    """How the name of the folder begins in which `download` has the stack's model, or goes on with it.
+    """How the name of the folder begins in which `download` has a model of the stack's, or goes on with it.
 
     A branch may mean any revision. A pinned one means itself: on a volume that was made for one revision, what is there
     of the last would keep the next from coming for good.
@@ -54,18 +54,20 @@ def store(model: dict[str, str]) -> str:
 def is_idle() -> bool:
     """Whether no vLLM runs, which might read its weights again."""
     try:
-        return not ran("docker", "ps", "--quiet", "--filter", "name=^vllm$").strip()
+        return not ran("docker", "ps", "--quiet", "--filter", "name=^vllm(-architect)?$").strip()
     except OSError:
         return False
 
 
 def other_models() -> None:
     """Weights of earlier models and revisions, and what is left of downloads that were never finished."""
-    model = json.loads((ROOT / "opt/daybox/facts.json").read_text())["model"]
-    link = MODELS / model["name"]
-    ours = {link.name} if is_idle() else {link.name, link.resolve().name}
+    facts = json.loads((ROOT / "opt/daybox/facts.json").read_text())
+    models = [facts[role] for role in ("model", "architect") if role in facts]
+    ours = {model["name"] for model in models}
+    if not is_idle():
+        ours |= {(MODELS / name).resolve().name for name in ours}
     for path in MODELS.iterdir() if MODELS.is_dir() else ():
-        if path.name in ours or path.name.startswith(store(model)):
+        if path.name in ours or path.name.startswith(tuple(map(store, models))):
             continue
         if path.is_symlink() or not path.is_dir():
             path.unlink()

@@ -16,16 +16,24 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-ROOT = Path(os.environ.get("DAYBOX_ROOT", "/"))  # these two are set by tests only
-METRICS = os.environ.get("DAYBOX_VLLM", "http://127.0.0.1:8000") + "/metrics"
+ROOT = Path(os.environ.get("DAYBOX_ROOT", "/"))  # these three are set by tests only
+VLLM = os.environ.get("DAYBOX_VLLM", "http://127.0.0.1:8000")
+ARCHITECT = os.environ.get("DAYBOX_ARCHITECT", "http://127.0.0.1:8001")
 SCRAPE_S, CARDS_S, REPORT_S = 3, 5, 20
 LINE = re.compile(r"^([a-zA-Z_:][\w:]*)(?:\{.*\})? (\S+)", re.MULTILINE)
 
 
-def figures(names: list[str]) -> dict[str, float] | None:
+def has_architect() -> bool:
+    """Whether a second vLLM serves beside the first."""
+    with suppress(OSError, ValueError):
+        return "architect" in json.loads((ROOT / "opt/daybox/facts.json").read_text())
+    return False
+
+
+def figures(names: list[str], vllm: str = VLLM) -> dict[str, float] | None:
     """Those of vLLM's series that it has, each the sum over its labels; None if it does not answer."""
     try:
-        with urlopen(METRICS, timeout=SCRAPE_S) as reply:
+        with urlopen(f"{vllm}/metrics", timeout=SCRAPE_S) as reply:
             text = reply.read().decode()
     except (OSError, HTTPException, ValueError):
         return None
@@ -54,6 +62,8 @@ def main() -> None:
     while True:
         began = time.monotonic()
         row: dict[str, Any] = {"at": began, "figures": figures(names)}
+        if has_architect():
+            row["architect"] = figures(names, ARCHITECT)
         row["cards"] = said(CARDS_S, "nvidia-smi", query, "--format=csv,noheader,nounits")
         if began >= due:
             due = began + float(report_seconds)

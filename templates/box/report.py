@@ -38,9 +38,17 @@ def events() -> list[dict[str, Any]]:
     return found
 
 
-def container() -> tuple[str, float]:
+def containers() -> tuple[str, float]:
+    """`running`, `exited` or `absent`, and since when; of two vLLMs the worse, and the later moment."""
+    architect = '"architect"' in text("opt/daybox/facts.json")
+    found = [container(name) for name in ("vllm", *(["vllm-architect"] if architect else []))]
+    worst = min((state for state, _ in found), key=("absent", "exited", "running").index)
+    return worst, max(since for _, since in found)
+
+
+def container(name: str) -> tuple[str, float]:
     """`running`, `exited` or `absent`, and since when."""
-    words = said("docker", "inspect", "--format", "{{.State.Running}} {{.State.StartedAt}}", "vllm").split()
+    words = said("docker", "inspect", "--format", "{{.State.Running}} {{.State.StartedAt}}", name).split()
     if len(words) != 2:
         return "absent", 0
     return "running" if words[0] == "true" else "exited", datetime.fromisoformat(words[1][:19] + "+00:00").timestamp()
@@ -49,8 +57,8 @@ def container() -> tuple[str, float]:
 def report() -> dict[str, Any]:
     """All of it."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    stages, (vllm, since) = events(), container()
-    # A completion of this boot, from the process that runs now.
+    stages, (vllm, since) = events(), containers()
+    # A completion of this boot, from the processes that run now.
     ends = [event for event in stages if event["stage"] == "ready" and event["boot"] == boot]
     proofs = [event["at"] for event in ends if event.get("outcome") in ("done", "already")]
     return {

@@ -17,6 +17,7 @@ from pathlib import Path
 ROOT = Path(os.environ.get("DAYBOX_ROOT", "/"))  # set by tests only
 STATE = ROOT / "var/lib/daybox"
 FULL_MIB = 64  # with less than this free, "no space left" is the cause whatever the program said
+WAITED_FOR = ("ready",)  # what arming brings, for which user-data has no room
 STAGE = sys.argv[1]
 
 
@@ -58,6 +59,8 @@ def run(program: str) -> int:
     said = {"word": "", "bytes": "", "outcome": "done"}
     lines: list[str] = []
     path = ROOT / "opt/daybox/bin" / program
+    while program in WAITED_FOR and not path.exists():
+        time.sleep(0.2)
     with subprocess.Popen(path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace") as child:
         for line in child.stdout or ():
             key, _, text = line.strip().partition(" ")

@@ -25,36 +25,50 @@ from templates.box.watchdog_rules import (
     Limits,
     Look,
     Sample,
+    beginning,
     clock,
     decide,
     observe,
+    of_both,
     paid_until,
     parse_metrics,
 )
 from templates.box.watchdog_words import say, within
 
-ROOT = Path(os.environ.get("DAYBOX_ROOT", "/"))  # these three are set by tests only
-METRICS = os.environ.get("DAYBOX_VLLM", "http://127.0.0.1:8000") + "/metrics"
+ROOT = Path(os.environ.get("DAYBOX_ROOT", "/"))  # these four are set by tests only
+VLLM = os.environ.get("DAYBOX_VLLM", "http://127.0.0.1:8000")
+ARCHITECT = os.environ.get("DAYBOX_ARCHITECT", "http://127.0.0.1:8001")
 TRIES_S = float(os.environ.get("DAYBOX_TRIES_S", 40))  # of one look; the next comes 20 s later
 LIMITS, TOKEN = ROOT / "etc/daybox/watchdog.json", ROOT / "etc/daybox/token"
 NEW = ROOT / "etc/daybox/new"  # what arming brings lies here until it is proved
 # Memory survives a reboot on the disk, and a full disk in /run.
 STATES = ROOT / "run/daybox/watchdog-state.json", ROOT / "var/lib/daybox/watchdog-state.json"
 KEPT = ROOT / "var/lib/daybox/kept-until"
-OWN_WORK = ROOT / "var/lib/daybox/own-work.json"  # what the stage `ready` asked of vLLM
+FACTS = ROOT / "opt/daybox/facts.json"
+# What the stage `ready` asked of each vLLM.
+OWN_WORK, ARCHITECT_WORK = (ROOT / f"var/lib/daybox/{name}.json" for name in ("own-work", "own-work-architect"))
 SCRAPE_S = 5.0
 HEARD_S = 2.0  # last words take a moment to the laptop; a box that is deleted at once takes them along
 FRESH_S = 120  # a state older than this is that of a watchdog that does not run
+DEAF_S = 600  # one that has not reached the API for so long is not believed to end anything
+UNREACHED = "the API was not reached"
 
 
-def scrape() -> Sample | None:
-    """vLLM's numbers without what we asked ourselves, None if they are not to be had."""
-    sample = within(SCRAPE_S, lambda: parse_metrics(urlopen(METRICS, timeout=SCRAPE_S).read().decode()))
+def scrape(vllm: str = VLLM, own_work: Path = OWN_WORK) -> Sample | None:
+    """A vLLM's numbers without what we asked ourselves, None if they are not to be had."""
+    sample = within(SCRAPE_S, lambda: parse_metrics(urlopen(f"{vllm}/metrics", timeout=SCRAPE_S).read().decode()))
     with suppress(OSError, ValueError, KeyError, TypeError):
-        own = json.loads(OWN_WORK.read_text())
+        own = json.loads(own_work.read_text())
         if sample and own["began"] == sample.began:  # else a reboot, after which `ready` asks again, looked like work
             return replace(sample, work=sample.work - own["work"])
     return sample
+
+
+def has_architect() -> bool:
+    """Whether a second vLLM serves beside the first."""
+    with suppress(OSError, ValueError):
+        return "architect" in json.loads(FACTS.read_text())
+    return False
 
 
 def read_limits(path: Path = LIMITS) -> Limits:
@@ -70,12 +84,18 @@ def read_limits(path: Path = LIMITS) -> Limits:
 
 @dataclass
 class State:
-    """What is kept between two looks. checked: by the wall clock, for people only; said: what was told to people."""
+    """What is kept between two looks. checked: by the wall clock, for people only; said: what was told to people.
+
+    architect: the history of the second vLLM, as of a box that has nothing else; None if there is none.
+    deaf: since when, by the box's life, the API has not been reached; None if it was at the last look.
+    """
 
     history: History
+    architect: History | None = None
     trouble: str = ""
     said: str = ""
     checked: float | None = None
+    deaf: float | None = None
 
     @classmethod
     def read(cls) -> "State":
@@ -83,8 +103,14 @@ class State:
         for path in STATES:
             with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
                 raw = json.loads(path.read_text())
-                return cls(History(**raw.pop("history")), **raw)
+                other = raw.pop("architect", None)
+                return cls(History(**raw.pop("history")), other and History(**other), **raw)
         return cls(History())
+
+    @property
+    def whole(self) -> History:
+        """The history of the box, all its vLLMs together."""
+        return of_both(self.history, self.architect) if self.architect else self.history
 
     def write(self) -> None:
         """Whole or not at all; a full disk must not keep the box alive."""
@@ -137,7 +163,7 @@ def look(limits: Limits, state: State) -> Look:
             status, _, told, _ = call("GET", limits, TOKEN)
             state.trouble = refusal(status) or ("" if status == 200 else f"the API answered HTTP {status}")
         except (OSError, HTTPException) as error:
-            state.trouble = f"the API was not reached: {error}"
+            state.trouble = f"{UNREACHED}: {error}"
     return Look(*boot_and_uptime(), told, scrape(), was_ready(), number(KEPT))
 
 
@@ -146,6 +172,7 @@ def tick() -> str:
     limits, state = read_limits(), State.read()
     now, decision = judged(limits, state, look(limits, state))
     state.checked = time.time()
+    state.deaf = first(state.deaf, state.history.lived) if state.trouble.startswith(UNREACHED) else None
     heard = tell(limits, state, decision, now)
     if decision.action == "delete":
         time.sleep(min(HEARD_S, TRIES_S) if heard else 0)
@@ -156,13 +183,21 @@ def tick() -> str:
     return "; ".join(filter(None, [f"ends at {ends} unless extended: {decision.reason}", state.trouble]))
 
 
+def first(known: float | None, now: float) -> float:
+    """What is known, else now."""
+    return now if known is None else known
+
+
 def judged(limits: Limits, state: State, seen: Look) -> tuple[float, Decision]:
     """The time, and what to do now. A memory that makes no sense is forgotten: hard ends need none."""
-    for history in (state.history, History()):
+    two = has_architect()
+    seen_of_other = replace(seen, sample=scrape(ARCHITECT, ARCHITECT_WORK)) if two else seen
+    for history, other in ((state.history, state.architect), (History(), None)):
         with suppress(Exception):
             state.history = observe(history, seen)
+            state.architect = observe(other or beginning(history), seen_of_other) if two else None
             now = clock(limits, state.history)
-            return now, decide(limits, state.history, now)
+            return now, decide(limits, state.whole, now)
     raise SystemExit(f"{LIMITS}: makes no sense")
 
 
@@ -185,7 +220,7 @@ def tell(limits: Limits, state: State, decision: Decision, now: float) -> bool:
             "reason": reason,
             "ends_at": decision.at,
             "lived_seconds": now - limits.created_at,
-            "tokens": served(state.history),
+            "tokens": served(state.whole),
             "stack": limits.stack,
             "lease": limits.lease,
             "box": limits.instance_id,
@@ -251,15 +286,17 @@ def status() -> str:
     except SystemExit as error:
         return json.dumps({"armed": False, "why": str(error)})
     state, (boot, uptime) = State.read(), boot_and_uptime()
-    history = replace(state.history, kept=number(KEPT))
+    history = replace(state.whole, kept=number(KEPT))
     # For people: without the API's word the wall clock is the best guess.
     guess = state.checked if history.api_ahead is None and state.checked else clock(limits, history)
     decision = decide(limits, history, guess)
     runs = history.boot == boot and uptime - history.uptime < FRESH_S
     why = [decision.reason if limits.self_destruct else "it may not delete itself", state.trouble]
     known = history.active is not None and history.seen == history.lived
+    is_deaf = state.deaf is not None and history.lived - state.deaf >= DEAF_S
+    able = TOKEN.is_file() and "token" not in state.trouble and not is_deaf
     report = {
-        "armed": limits.self_destruct and runs and TOKEN.is_file() and "token" not in state.trouble,
+        "armed": limits.self_destruct and runs and able,
         "now": guess,
         "action": decision.action,
         "dies_at": decision.at if limits.self_destruct else None,

@@ -107,6 +107,23 @@ def observe(history: History, look: Look) -> History:
     return counted(busyness(now, look.sample), look.sample) if look.sample else now
 
 
+def beginning(main: History) -> History:
+    """The history of a second vLLM of which nothing was seen yet, by the clock of the first one's."""
+    return History(boot=main.boot, uptime=main.uptime, lived=main.lived)
+
+
+def of_both(main: History, other: History) -> History:
+    """Of two vLLMs: the box is busy if one of them is, and idle only as far as both were seen to be.
+
+    One that hangs, is dead or was never seen makes it unknown: that neither kills nor extends. It is ready if one of
+    them ever was: who works with that one is not cut off because the other never came.
+    """
+    seen = None if main.seen is None or other.seen is None else min(main.seen, other.seen)
+    active = None if main.active is None or other.active is None else max(main.active, other.active)
+    tokens, ready = main.tokens + other.tokens, main.ready or other.ready
+    return replace(main, seen=seen, active=active, tokens=tokens, ready=ready)
+
+
 def busyness(now: History, sample: Sample) -> History:
     """When the box was last busy. What a new process has done, it did since the last look."""
     anew = sample.began != now.began

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Stage weights: /var/lib/daybox/models/<name> means the model's files, handed in by the cloud or downloaded.
+"""Stage weights: /var/lib/daybox/models/<name> means a model's files, handed in by the cloud or downloaded.
 
 The program `download` comes with arming: gigabytes are fetched only by a box that can end itself.
 """
@@ -11,32 +11,38 @@ from pathlib import Path
 
 ROOT = Path(os.environ.get("DAYBOX_ROOT", "/"))
 DOWNLOAD = ROOT / "opt/daybox/bin/download"
-MODEL = json.loads((ROOT / "opt/daybox/facts.json").read_text())["model"]
-FOLDER = ROOT / "var/lib/daybox/models" / MODEL["name"]
-HANDED_IN = ROOT / "var/cache/daybox/models" / MODEL["name"]
+FACTS = json.loads((ROOT / "opt/daybox/facts.json").read_text())
+MODELS = [FACTS[role] for role in ("model", "architect") if role in FACTS]
+STORE, HANDED_IN = ROOT / "var/lib/daybox/models", ROOT / "var/cache/daybox/models"
 
 
-def complete() -> bool:
+def complete(model: dict[str, str]) -> bool:
     """Whether what `download` left behind is what is asked for now."""
-    note = FOLDER / ".daybox.json"
+    note = STORE / model["name"] / ".daybox.json"
     hub_id, *revisions = json.loads(note.read_text()) if note.is_file() else [""]
-    return hub_id == MODEL["hub_id"] and MODEL["revision"] in revisions
+    return hub_id == model["hub_id"] and model["revision"] in revisions
+
+
+def there(model: dict[str, str]) -> bool:
+    """Whether nothing is to be done."""
+    folder, handed_in = STORE / model["name"], HANDED_IN / model["name"]
+    return complete(model) or (handed_in.is_dir() and folder.is_symlink() and folder.readlink() == handed_in)
 
 
 def main() -> None:
-    """Say so if they are there, else link what was handed in, else download."""
-    handed_in = HANDED_IN.is_dir()
-    if complete() or (handed_in and FOLDER.is_symlink() and FOLDER.readlink() == HANDED_IN):
-        print("@outcome already")
-    elif handed_in:
-        FOLDER.parent.mkdir(parents=True, exist_ok=True)
-        FOLDER.unlink(missing_ok=True)
-        FOLDER.symlink_to(HANDED_IN)
-    else:
+    """Say so if they are there, else link what was handed in, and download the rest."""
+    already = all(map(there, MODELS))
+    for model in MODELS:
+        folder, handed_in = STORE / model["name"], HANDED_IN / model["name"]
+        if handed_in.is_dir() and not there(model):
+            STORE.mkdir(parents=True, exist_ok=True)
+            folder.unlink(missing_ok=True)
+            folder.symlink_to(handed_in)
+    if not all(map(there, MODELS)):
         while not DOWNLOAD.exists():
             time.sleep(1)
         os.execv(DOWNLOAD, [str(DOWNLOAD)])
-    print(f"@word {FOLDER.resolve()}")
+    print("@outcome already\n" * already + f"@word {', '.join(str((STORE / one['name']).resolve()) for one in MODELS)}")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ class Facts:
     lease: str
     dies_at: str
     served_name: str
+    architect_name: str
     idle_minutes: float
     ready_minutes: float
     self_destruct: bool

@@ -33,6 +33,7 @@ SETTINGS: Any = SimpleNamespace(
     served_name=BOX.served_name,
     ready_minutes=60.0,
     model=SimpleNamespace(name="smollm2-135m"),
+    architect_name="",
     cloud=SimpleNamespace(token="daybox-local"),
     volume=True,  # so that no compile cache is carried: tests/playbooks/test_compile_carrier.py
 )
@@ -71,7 +72,7 @@ def tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Story], S
         monkeypatch.setattr(bootstrap, "read_report", lambda _target: story.report)
         monkeypatch.setattr(bootstrap, "holding", lambda _target, _what: nullcontext())
         monkeypatch.setattr(watching, "follow", story.follow)
-        monkeypatch.setattr("playbooks.stage_errors.last_lines", lambda _target, stage: f"the log of {stage}")
+        monkeypatch.setattr("playbooks.stage_errors.last_lines", lambda _target, stage, _word: f"the log of {stage}")
         monkeypatch.setattr(converge, "differences", lambda _t, files: [f for f in files if f.path in story.differ])
         monkeypatch.setattr(converge, "bring", story.bring)
         monkeypatch.setattr(converge, "let_go_on", story.let_go_on)

@@ -22,6 +22,7 @@ STAGES = " ".join(f"--unit=daybox-{name}.service" for name in GRAPH_NAMES)
     ("of", "words"),
     [
         ("vllm", "docker logs --tail 200 vllm 2>&1"),
+        ("architect", "docker logs --tail 200 vllm-architect 2>&1"),
         ("bootstrap", f"journalctl --no-pager --lines=200 {STAGES}"),
         (
             "watchdog",
@@ -46,7 +47,9 @@ def test_a_shell_can_read_the_words_for(of: str) -> None:
 def test_an_unknown_log_is_refused_with_the_choices() -> None:
     with pytest.raises(UsageError) as caught:
         log_command("docker")
-    assert caught.value.line() == "fab logs: 'docker' is no log; choose from: vllm, bootstrap, watchdog, words"
+    assert (
+        caught.value.line() == "fab logs: 'docker' is no log; choose from: vllm, architect, bootstrap, watchdog, words"
+    )
 
 
 WARNING, LAST = Word(60.0, "warn", "soon"), Word(120.0, "delete", "now", "idle")

@@ -79,7 +79,7 @@ def tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Resta
         monkeypatch.setattr(restart, "put_back", story.put_back)
         monkeypatch.setattr(restart, "watch", story.watch)
         monkeypatch.setattr(restart, "must_exist", story.must_exist)
-        monkeypatch.setattr(restart, "kept_log", lambda _: Path("/log"))
+        monkeypatch.setattr(restart, "kept_log", lambda *_: Path("/log"))
         return Restart(BOX, TARGET, SETTINGS, Bundle(()), served, hold=story)
 
     return install
@@ -231,10 +231,23 @@ def test_the_log_of_the_failed_start_is_kept_for_its_owner_alone(
 ) -> None:
     monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
     monkeypatch.setattr(restart, "run", lambda *_: SimpleNamespace(stdout="RuntimeError: x\n"))
-    kept = kept_log(TARGET)
+    kept = kept_log(TARGET, "it ended")
     assert kept and (kept.read_text(), kept.stat().st_mode & 0o777) == ("RuntimeError: x\n", 0o600)
 
 
 def test_a_container_without_a_log_leaves_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(restart, "run", lambda *_: SimpleNamespace(stdout=""))
-    assert kept_log(TARGET) is None
+    assert kept_log(TARGET, "it ended") is None
+
+
+def test_of_two_models_the_log_of_the_one_that_failed_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
+    asked: list[str] = []
+
+    def run(_: object, words: str) -> SimpleNamespace:
+        asked.append(words)
+        return SimpleNamespace(stdout="x\n")
+
+    monkeypatch.setattr(restart, "run", run)
+    kept_log(TARGET, "box/ready: the container vllm-architect is exited after 2 restarts")
+    assert asked == ["docker logs --tail 4000 vllm-architect 2>&1"]

@@ -27,6 +27,7 @@ VALUES: dict[str, Any] = {
     "bundle_sha256": "00ff",
     "login_key": "/keys/login_ed25519",
     "webui": True,
+    "architect_name": "daybox-qwen3.8-27b",
 }
 
 
@@ -46,8 +47,9 @@ def test_a_forgotten_output_is_found_when_it_is_written_not_when_it_is_read() ->
 
 def test_a_box_of_an_older_checkout_is_still_found_after_a_git_pull() -> None:
     outputs = Box.to_outputs(**VALUES)
-    del outputs["webui"]
-    assert Box.from_outputs(outputs).webui is False
+    del outputs["webui"], outputs["architectName"]
+    box = Box.from_outputs(outputs)
+    assert (box.webui, box.architect_name) == (False, "")
 
 
 def test_a_stack_that_is_not_up_has_no_box() -> None:

@@ -89,7 +89,7 @@ def test_drafts_from_the_prompt_are_on_only_where_all_attention_is_full(name: st
     family = FAMILIES[name]
     all_full = all(type(part) is Full for part in family.attention)
     assert not family.ngram or all_full
-    assert family.ngram or not all_full or name == "SMOLLM2_135M"  # whose answers have a given form
+    assert family.ngram or not all_full or name.startswith("SMOLLM2")  # whose answers have a given form
 
 
 @pytest.mark.parametrize("name", [name for name, row in FAMILIES.items() if row.ngram])

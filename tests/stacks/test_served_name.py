@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from stacks.bundle import facts, vllm_words
+from stacks.bundle import facts
+from stacks.engines import vllm_words
 from stacks.values import served_name
 from tests.shipped import settings_of
 

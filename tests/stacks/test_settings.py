@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from playbooks.models import USUAL_CONTEXT
-from stacks.bundle import vllm_words
+from stacks.engines import vllm_words
 from stacks.errors import ConfigError
 from stacks.settings import KEYS, OPTIONAL_KEYS, Reading, Settings
 from stacks.values import Secret, minutes, networks, own_port
@@ -203,3 +203,43 @@ def test_a_turing_card_is_told_to_compute_in_16_bits_that_it_knows(raw: dict[str
     old = Settings.from_config("coder-32b", raw | {"plan": "g1-gpu-rtx6000-2", "region": "us-east"})
     assert "--dtype=half" in vllm_words(old)
     assert "--dtype=half" not in vllm_words(Settings.from_config("coder-32b", raw))
+
+
+def test_a_second_model_that_does_not_fit_beside_the_first_stops_before_anything_is_created(
+    raw: dict[str, str],
+) -> None:
+    said = faults(raw | {"architect": "qwen3-coder-30b-awq"})
+    assert said.startswith("stacks/coder-32b/architect: qwen3-coder-30b-awq does not fit beside qwen2.5-coder-32b on ")
+    assert "both fit with" in said or "no context is short enough" in said
+
+
+def test_a_second_model_that_fits_has_a_name_of_its_own(raw: dict[str, str]) -> None:
+    settings = Settings.from_config("coder-32b", raw | {"architect": "qwen2.5-coder-0.5b", "context": "8192"})
+    assert (settings.served_name, settings.architect_name) == (
+        "daybox-qwen2.5-coder-32b",
+        "daybox-qwen2.5-coder-0.5b",
+    )
+    assert [model.name for model in settings.models] == ["qwen2.5-coder-32b", "qwen2.5-coder-0.5b"]
+
+
+def test_two_models_of_one_name_are_refused(raw: dict[str, str]) -> None:
+    said = faults(
+        raw | {"architect": "qwen2.5-coder-0.5b", "context": "8192", "servedName": "daybox-qwen2.5-coder-0.5b"}
+    )
+    assert said == (
+        "stacks/coder-32b/servedName: daybox-qwen2.5-coder-0.5b is the name of the second model; "
+        "choose another, or leave it empty"
+    )
+
+
+def test_an_unknown_second_model_names_the_nearest(raw: dict[str, str]) -> None:
+    said = faults(raw | {"architect": "qwen3.8-27"})
+    assert said.startswith("stacks/coder-32b/architect: 'qwen3.8-27' is not in the catalog; choose from: qwen3.8-27b")
+
+
+def test_a_volume_must_hold_both_models(raw: dict[str, str]) -> None:
+    both = raw | {"architect": "qwen2.5-coder-7b-awq", "context": "8192", "force": "true", "volume": "true"}
+    assert Settings.from_config("coder-32b", both).volume_gib > Settings.from_config("coder-32b", raw).volume_gib
+    assert faults(both | {"volumeGib": "24"}).startswith(
+        "stacks/coder-32b/volumeGib: qwen2.5-coder-32b and qwen2.5-coder-7b-awq with vLLM's cache need 28; "
+    )

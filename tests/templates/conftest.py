@@ -40,7 +40,7 @@ class OnBox:
 
     def facts(self, **changes: dict[str, str]) -> None:
         """facts.json, with some of its parts changed."""
-        parts = {key: {**FACTS[key], **changes.get(key, {})} for key in ("image", "model")}
+        parts = {key: {**FACTS.get(key, {}), **changes.get(key, {})} for key in FACTS | changes}
         self.write("opt/daybox/facts.json", json.dumps({"hub": "https://hub.invalid", **parts}))
 
     def install(self, name: str, text: str = "") -> Path:

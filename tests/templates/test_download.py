@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from templates import program
 from tests.templates.conftest import OnBox
 from tests.templates.hub import COMMIT, Hub, running
 
@@ -281,3 +282,43 @@ def test_what_was_handed_in_is_linked_once(onbox: OnBox) -> None:
     hand_in(onbox)
     onbox.run("weights")
     assert onbox.run("weights").stdout.startswith("@outcome already\n")
+
+
+PLANNER = {"name": "planner", "hub_id": "some/planner", "revision": "main", "served": "daybox-planner"}
+
+
+def test_both_models_come_one_after_the_other(onbox: OnBox, hub: Hub) -> None:
+    onbox.facts(architect=PLANNER)
+    done = download(onbox)
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (onbox.root / "var/lib/daybox/models/planner").glob("[!.]*")} == WANTED
+    assert set(brought(onbox)) == WANTED
+    assert f"@word some/tiny at {COMMIT[:12]}, 0.00 GiB; some/planner at {COMMIT[:12]}, 0.00 GiB, every" in done.stdout
+    assert download(onbox).stdout.startswith("@outcome already\n")
+
+
+def test_of_two_models_only_what_is_missing_comes(onbox: OnBox, hub: Hub) -> None:
+    download(onbox)
+    hub.requests.clear()
+    onbox.facts(architect=PLANNER)
+    assert "some/planner" in download(onbox).stdout
+    assert hub.requests and not [request for request in hub.requests if "some/tiny" in request]
+
+
+def test_of_two_models_one_may_be_handed_in(onbox: OnBox, hub: Hub) -> None:
+    onbox.write("var/cache/daybox/models/tiny/model.safetensors", "handed in")
+    onbox.facts(architect=PLANNER)
+    assert download(onbox).returncode == 0
+    assert not [request for request in hub.requests if "some/tiny" in request]
+    assert (onbox.root / "var/lib/daybox/models/tiny").readlink() == onbox.root / "var/cache/daybox/models/tiny"
+
+
+def test_two_models_that_do_not_fit_the_disk_together_are_refused_before_the_first_byte(onbox: OnBox, hub: Hub) -> None:
+    """Each alone would: the first would come, and the second break off after gigabytes."""
+    onbox.facts(architect=PLANNER)
+    size = sum(len(FILES[name]) for name in WANTED)
+    text = program("download").replace("SPARE = 2 << 30", f"SPARE = shutil.disk_usage(ROOT).free - {3 * size // 2}")
+    onbox.install("download", text)
+    done = onbox.run("weights")
+    assert done.returncode == 1 and "GiB free, the models need " in done.stderr
+    assert not hub.store_requests

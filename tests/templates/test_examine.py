@@ -172,7 +172,8 @@ def test_a_completion_that_came_is_told_and_was_not_work(box: OnBox) -> None:
         told = examined(box, vllm.url)
     assert told["completion"]["came"] and told["completion"]["status"] == 200
     assert vllm.asked[0]["model"] == "daybox-tiny"
-    assert json.loads((box.root / "var/lib/daybox/own-work.json").read_text()) == {"began": 7.0, "work": 11}
+    own = json.loads((box.root / "var/lib/daybox/own-work.json").read_text())
+    assert own == {"began": 7.0, "work": 11, "requests": 1}
 
 
 def test_requests_that_run_or_wait_are_counted_and_how_far_they_are_is_told_twice(box: OnBox) -> None:
@@ -216,7 +217,7 @@ def test_a_box_on_which_nothing_works_still_tells_what_is_broken(onbox: OnBox) -
     broken = {name for name, value in told.items() if isinstance(value, dict) and "broken" in value}
     assert broken == {
         *("container", "logs", "docker", "report", "journals", "watchdog", "weights", "models", "queue"),
-        *("completion", "queue_later", "key"),
+        *("completion", "queue_later", "architect", "key"),
     }
     assert "No such file or directory: 'docker'" in told["container"]["broken"]
 
@@ -228,3 +229,27 @@ def test_a_docker_that_hangs_costs_seconds_and_no_other_section(box: OnBox, monk
     told = examined(box)
     assert told["container"] == {"broken": "docker: no answer within 1 s"}
     assert told["key"] == hashlib.sha256(b"box-key").hexdigest(), os.environ["PATH"]
+
+
+def test_a_box_with_one_model_has_no_architect(box: OnBox) -> None:
+    assert examined(box)["architect"] is None
+
+
+def test_the_second_model_is_asked_too_and_that_is_no_work(box: OnBox) -> None:
+    box.facts(architect={"served": "daybox-planner"})
+    box.install("ready")
+    with running(Vllm(metrics="process_start_time_seconds 7\n")) as vllm:
+        box.environment["DAYBOX_ARCHITECT"] = vllm.url
+        told = examined(box)["architect"]
+    assert told["completion"]["came"] and vllm.asked[0]["model"] == "daybox-planner"
+    assert told["container"]["status"] == "running"
+    assert json.loads((box.root / "var/lib/daybox/own-work-architect.json").read_text())["work"] == 11
+
+
+def test_a_second_model_that_does_not_answer_is_told_with_its_container_and_its_log(box: OnBox) -> None:
+    box.facts(architect={"served": "daybox-planner"})
+    box.environment["DAYBOX_ARCHITECT"] = "http://127.0.0.1:1"
+    box.command("docker", DOCKER.format(root=box.root).replace('"logs --since")', '"logs --tail"|"logs --since")'))
+    told = examined(box)["architect"]
+    assert (told["completion"]["came"], told["log"]) == (False, "a log\n")
+    assert "docker inspect --type container vllm-architect" in box.calls()

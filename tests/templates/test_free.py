@@ -86,7 +86,7 @@ def test_every_step_says_what_it_gave(box: OnBox) -> None:
     assert all(isinstance(row["mib"], int) and not row["why"] for row in rows)
     assert box.calls() == [
         "docker image prune --force",
-        "docker ps --quiet --filter name=^vllm$",
+        "docker ps --quiet --filter name=^vllm(-architect)?$",
         "journalctl --rotate --vacuum-size=16M",
         "apt-get clean",
     ]
@@ -104,3 +104,9 @@ def test_a_second_time_there_is_nothing_left_to_take(box: OnBox) -> None:
     before = sorted(path.name for path in models(box).iterdir())
     freed(box)
     assert sorted(path.name for path in models(box).iterdir()) == before
+
+
+def test_the_second_model_of_the_stack_stays_too(box: OnBox) -> None:
+    box.facts(architect={"name": "other", "revision": "main"})
+    freed(box)
+    assert sorted(path.name for path in models(box).iterdir()) == [".other-1", ".tiny-1", ".tiny-2", "other", "tiny"]

@@ -105,3 +105,13 @@ def test_it_ends_silently_when_nobody_listens_any_more(tmp_path: Path, vllm: Fak
             assert time.monotonic() < deadline
             time.sleep(0.05)
         assert process.stderr.read() == "" and process.returncode == 0
+
+
+def test_of_a_box_with_two_models_the_second_is_told_beside_the_first(tmp_path: Path, vllm: FakeVllm) -> None:
+    facts = tmp_path / "box/opt/daybox/facts.json"
+    facts.parent.mkdir(parents=True)
+    with pulse(tmp_path, vllm.port, STARTED) as process:
+        assert "architect" not in rows(process, 1)[0]
+        facts.write_text(json.dumps({"architect": {}}))
+        told = rows(process, 9)[-1]
+    assert (told["figures"], told["architect"]) == ({STARTED: 1.0}, None)  # nobody has port 8001 here

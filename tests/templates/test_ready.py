@@ -1,5 +1,6 @@
 """Stage ready: a completion, or the reason why none will come, early."""
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -60,7 +61,7 @@ def test_a_container_that_ended_or_starts_again_and_again_fails_with_the_error_o
     done = onbox.run("ready")
     assert done.returncode == 1
     assert "ValueError: no room for the model\n" in done.stdout
-    assert done.stderr.startswith(f"the container is {end.split()[0]} after {end.split()[1]} restarts: ")
+    assert done.stderr.startswith(f"vllm is {end.split()[0]} after {end.split()[1]} restarts: ")
 
 
 def test_restarts_of_an_earlier_day_are_not_held_against_it(onbox: OnBox, vllm: Vllm) -> None:
@@ -72,4 +73,42 @@ def test_restarts_of_an_earlier_day_are_not_held_against_it(onbox: OnBox, vllm: 
 def test_a_container_that_is_gone_fails(onbox: OnBox, vllm: Vllm) -> None:
     onbox.environment["DAYBOX_VLLM"] = "http://127.0.0.1:1"
     onbox.command("docker", "exit 1")
-    assert onbox.run("ready").stderr.startswith("the container is absent after 0 restarts: ")
+    assert onbox.run("ready").stderr.startswith("vllm is absent after 0 restarts: ")
+
+
+@pytest.fixture
+def architect(onbox: OnBox, vllm: Vllm) -> Iterator[Vllm]:
+    """A second vLLM beside the first."""
+    onbox.facts(architect={"served": "daybox-planner"})
+    with running(Vllm()) as architect:
+        onbox.environment["DAYBOX_ARCHITECT"] = architect.url
+        yield architect
+
+
+def test_a_box_with_two_models_is_ready_when_each_has_answered(onbox: OnBox, vllm: Vllm, architect: Vllm) -> None:
+    architect.statuses = [503]
+    said = onbox.run("ready").stdout
+    assert re.fullmatch(r"@word daybox-tiny and daybox-planner answered after \d\.\d s\n", said)
+    assert [one["model"] for one in (*vllm.asked, *architect.asked)] == ["daybox-tiny"] + ["daybox-planner"] * 2
+
+
+def test_a_second_model_that_ends_again_and_again_keeps_the_box_from_being_ready(
+    onbox: OnBox, vllm: Vllm, architect: Vllm
+) -> None:
+    onbox.environment["DAYBOX_ARCHITECT"] = "http://127.0.0.1:1"
+    container(onbox, "running 0", "running 0", "exited 1")
+    done = onbox.run("ready")
+    assert (done.returncode, done.stdout) == (
+        1,
+        LOG.replace("\\n", "\n") + "\n" + "ValueError: no room for the model\n",
+    )
+    assert done.stderr.startswith("vllm-architect is exited after 1 restarts: ")
+    assert any(call == "docker logs --tail 3 vllm-architect" for call in onbox.calls())
+
+
+def test_what_was_asked_of_each_model_is_noted_for_the_watchdog(onbox: OnBox, vllm: Vllm, architect: Vllm) -> None:
+    vllm.metrics, architect.metrics = (f"process_start_time_seconds {began}\n" for began in (7, 8))
+    onbox.run("ready")
+    files = {name: onbox.root / f"var/lib/daybox/own-work{name}.json" for name in ("", "-architect")}
+    known = {name: json.loads(file.read_text()) for name, file in files.items()}
+    assert {name: (row["began"], row["work"]) for name, row in known.items()} == {"": (7, 11), "-architect": (8, 11)}

@@ -66,3 +66,25 @@ def test_a_box_that_has_no_docker_yet_has_a_report(onbox: OnBox) -> None:
 def test_a_box_on_which_nothing_happened_has_a_report(onbox: OnBox) -> None:
     seen = report(onbox, running="")
     assert (seen["bundle"], seen["stages"], seen["vllm"], seen["ready"]) == ("", [], "absent", False)
+
+
+@pytest.mark.parametrize(
+    ("second", "vllm", "is_ready"),
+    [
+        ("true 2026-11-21T02:00:05Z", "running", True),
+        ("true 2026-11-21T02:00:10Z", "running", False),  # started again since it answered
+        ("false 2026-11-21T02:00:05Z", "exited", False),
+        ("", "absent", False),
+    ],
+    ids=["runs", "started again", "exited", "absent"],
+)
+def test_a_box_with_two_models_is_ready_only_while_both_run(
+    onbox: OnBox, second: str, vllm: str, is_ready: bool
+) -> None:
+    onbox.facts(architect={"served": "daybox-planner"})
+    docker = f'case "$*" in *architect) echo "{second}" ;; *) echo "true {STARTED}" ;; esac'
+    onbox.command("docker", docker)
+    onbox.install("watchdog", "#!/bin/sh\necho '{}'\n")
+    onbox.write("var/lib/daybox/stages.jsonl", f"{ready()}\n")
+    told = json.loads(onbox.run("report").stdout)
+    assert (told["vllm"], told["ready"]) == (vllm, is_ready)

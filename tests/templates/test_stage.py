@@ -99,3 +99,15 @@ def test_a_disk_that_takes_no_event_leaves_it_to_the_journal(onbox: OnBox) -> No
     done = onbox.run("stage", "image")
     assert done.returncode == 1
     assert '"outcome": "failed"' in done.stdout
+
+
+def test_the_last_stage_waits_for_its_program_which_arming_brings(onbox: OnBox) -> None:
+    """User-data has no room for it; without arming the box is deleted anyway."""
+    words = [str(onbox.install("stage")), "ready"]
+    runner = subprocess.Popen(words, env=onbox.full_environment(), stdout=subprocess.DEVNULL)
+    with pytest.raises(subprocess.TimeoutExpired):
+        runner.wait(1)
+    late = onbox.install("late", SAYS)
+    late.rename(late.with_name("ready"))
+    assert runner.wait(20) == 0
+    assert onbox.events()[-1]["word"] == "3 files"

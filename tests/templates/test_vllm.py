@@ -1,7 +1,9 @@
-"""Stage vllm: compose is told to run the container; the key is the box's own; nothing runs unsealed."""
+"""Stage vllm: compose is told to run one container, or two; the key is the box's own; nothing runs unsealed."""
 
 import re
 import stat
+
+import pytest
 
 from tests.templates.conftest import OnBox
 
@@ -17,7 +19,22 @@ esac
 STARTS = '[ -e "$here" ] || echo "true 2026-11-21T01:02:03Z" >"$here"'
 
 
-def box(onbox: OnBox, up: str = STARTS, sealed: bool = True) -> OnBox:
+ONE = """services:
+  vllm:
+    container_name: vllm
+    volumes:
+      - /var/lib/daybox/models/tiny:/model:ro
+      - /var/lib/daybox/vllm-cache:/root/.cache/vllm
+"""
+TWO = f"""{ONE}  vllm-architect:
+    container_name: vllm-architect
+    volumes:
+      - /var/lib/daybox/vllm-cache/architect:/root/.cache/vllm
+"""
+
+
+def box(onbox: OnBox, up: str = STARTS, sealed: bool = True, compose: str = ONE) -> OnBox:
+    onbox.write("opt/daybox/compose.yaml", compose)
     onbox.command("docker", DOCKER.format(up=up))
     onbox.command("systemctl", "exit 0" if sealed else "exit 3")
     onbox.path("etc/daybox/nothing")
@@ -73,3 +90,26 @@ def test_what_the_cloud_hands_in_of_vllms_cache_is_a_beginning_and_changes_nothi
     box(onbox).run("vllm")
     assert mine.read_text() == "its own"
     assert mine.with_name("llama.json").read_text() == "handed in"
+
+
+def test_of_two_containers_both_must_run(onbox: OnBox) -> None:
+    both = 'printf "true 2026-11-21T01:02:03Z\\ntrue 2026-11-21T01:02:04Z\\n" >"$here"'
+    assert box(onbox, both, compose=TWO).run("vllm").stdout == "@word running as compose.yaml says\n"
+    assert any(call.endswith("vllm vllm-architect") for call in onbox.calls())
+
+
+@pytest.mark.parametrize("second", ["", "false 2026-11-21T01:02:04Z\\n"], ids=["absent", "dead"])
+def test_a_second_container_that_does_not_run_fails_the_stage_and_shows_both_logs(onbox: OnBox, second: str) -> None:
+    done = box(onbox, f'printf "true 2026-11-21T01:02:03Z\\n{second}" >"$here"', compose=TWO).run("vllm")
+    assert (done.returncode, done.stdout) == (1, "the last line of its log\n" * 2)
+    assert [call for call in onbox.calls() if "logs" in call] == [
+        "docker logs --tail 3 vllm",
+        "docker logs --tail 3 vllm-architect",
+    ]
+
+
+def test_each_of_two_has_a_cache_of_its_own_with_what_the_cloud_hands_in(onbox: OnBox) -> None:
+    onbox.write("var/cache/daybox/vllm-cache/modelinfos/llama.json", "handed in")
+    box(onbox, compose=TWO).run("vllm")
+    for folder in ("vllm-cache", "vllm-cache/architect"):
+        assert (onbox.root / "var/lib/daybox" / folder / "modelinfos/llama.json").read_text() == "handed in"

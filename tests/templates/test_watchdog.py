@@ -333,6 +333,22 @@ def test_a_box_without_limits_says_so(onbox: OnBox) -> None:
     assert onbox.run("watchdog").stderr.startswith("not armed: ")
 
 
+def test_a_watchdog_that_has_not_reached_the_api_for_ten_minutes_is_not_called_armed(onbox: OnBox, api: Api) -> None:
+    """A seal that keeps it in would show so."""
+    limits(onbox, api, api_url="http://127.0.0.1:1")
+    onbox.run("watchdog")
+    assert status(onbox)["armed"]
+    for name in ("run/daybox", "var/lib/daybox"):
+        file = onbox.root / name / "watchdog-state.json"
+        state = json.loads(file.read_text())
+        file.write_text(json.dumps(state | {"deaf": state["history"]["lived"] - 601}))
+    seen = status(onbox)
+    assert (seen["armed"], "the API was not reached: " in seen["why"]) == (False, True)
+    limits(onbox, api)
+    onbox.run("watchdog")
+    assert status(onbox)["armed"]
+
+
 def test_a_watchdog_that_does_not_run_is_not_called_armed(onbox: OnBox, api: Api) -> None:
     assert (status(onbox)["armed"], status(onbox)["why"]) == (False, "not ready within 60 min; its timer does not run")
 
@@ -361,3 +377,47 @@ def test_the_token_is_in_nothing_it_says_or_keeps(onbox: OnBox, api: Api) -> Non
     said = [onbox.run("watchdog", *words) for words in ([], ["--prove"], ["--status"])]
     kept = (onbox.root / "var/lib/daybox/watchdog-state.json").read_text()
     assert "box-token" not in kept + "".join(done.stdout + done.stderr for done in said)
+
+
+def both(onbox: OnBox, work: float, architect: float | None) -> dict[str, Any]:
+    """What the watchdog says after a look at a box with two models. architect: None for a second one that is dead."""
+    onbox.facts(architect={"served": "daybox-planner"})
+    with (
+        running_vllm(Vllm(metrics=METRICS.format(work=work, began=100.0))) as main,
+        running_vllm(Vllm(metrics=METRICS.format(work=architect, began=100.0))) as other,
+    ):
+        onbox.environment["DAYBOX_VLLM"] = main.url
+        onbox.environment["DAYBOX_ARCHITECT"] = "http://127.0.0.1:1" if architect is None else other.url
+        onbox.run("watchdog")
+    return status(onbox)
+
+
+def test_work_of_either_model_is_work_and_tokens_of_both_are_told(onbox: OnBox, api: Api) -> None:
+    both(onbox, 5, 7)
+    time.sleep(0.6)
+    assert both(onbox, 5, 7)["idle_minutes"] > 0
+    assert both(onbox, 5, 8)["idle_minutes"] == 0
+    time.sleep(0.6)
+    seen = both(onbox, 6, 8)
+    assert (seen["idle_minutes"], seen["tokens"]) == (0, 14)
+
+
+def test_how_long_a_box_is_idle_is_not_known_while_its_second_model_is_dead(onbox: OnBox, api: Api) -> None:
+    assert both(onbox, 5, None)["idle_minutes"] is None
+    both(onbox, 5, 7)
+    assert both(onbox, 5, None)["idle_minutes"] is None
+
+
+def test_what_the_stage_ready_asked_of_the_second_model_is_no_work(onbox: OnBox, api: Api) -> None:
+    both(onbox, 5, 0)
+    time.sleep(0.6)
+    onbox.write("var/lib/daybox/own-work-architect.json", json.dumps({"began": 100.0, "work": 9}))
+    assert both(onbox, 5, 9)["idle_minutes"] > 0
+
+
+def test_a_box_whose_stack_gave_up_its_second_model_is_judged_by_the_first_alone(onbox: OnBox, api: Api) -> None:
+    both(onbox, 5, 7)
+    onbox.facts()
+    idle_since(onbox, 5)
+    assert json.loads((onbox.root / "run/daybox/watchdog-state.json").read_text())["architect"] is None
+    assert status(onbox)["tokens"] == 5

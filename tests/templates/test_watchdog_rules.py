@@ -7,7 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from templates.box.watchdog_rules import Decision, History, Limits, Look, Sample, clock, decide, observe, parse_metrics
+from templates.box.watchdog_rules import (
+    Decision,
+    History,
+    Limits,
+    Look,
+    Sample,
+    beginning,
+    clock,
+    decide,
+    observe,
+    of_both,
+    parse_metrics,
+)
 from tests.templates.life import END, LIMITS, LOOK, PLAIN, START, Life, billed, ended
 
 
@@ -267,3 +279,61 @@ def test_tokens_are_counted_over_all_processes_of_vllm() -> None:
     for began, generated in [(1.0, 10.0), (1.0, 30.0), (2.0, 0.0), (2.0, 5.0)]:
         history = observe(history, Look("boot", 1.0, sample=Sample(began, generated, 0, generated, prompted=100)))
     assert history.tokens == 130 + 105
+
+
+def beside(main: Life, other: Life, minutes: float, *, busy: bool = False, known: bool = True) -> Decision:
+    """Both looked at for so long: the first idle, the second as it is said; what the box decides in the end."""
+    for _ in range(round(minutes * 60 / LOOK)):
+        main.look()
+        other.look(busy=busy, known=known)
+    return decide(LIMITS, of_both(main.history, other.history), main.now)
+
+
+def test_work_of_the_second_model_keeps_the_box() -> None:
+    assert beside(Life(), Life(), 600 - 15, busy=True).action == "keep"
+
+
+def test_a_box_whose_two_models_are_idle_ends() -> None:
+    assert ended(beside(Life(), Life(), 116))
+
+
+@pytest.mark.parametrize("seen", [0, 1, 20], ids=["never seen", "seen once", "dead later"])
+def test_a_second_model_that_is_dead_or_hangs_never_makes_the_box_look_idle(seen: float) -> None:
+    main, other = Life(), Life()
+    beside(main, other, seen)
+    assert not ended(beside(main, other, 300, known=False))
+
+
+def test_the_first_models_work_counts_although_the_second_is_dead() -> None:
+    """Idle long enough, it waits for the end of its paid hour; then only the first one answers, and works."""
+    main, other = Life(), Life()
+    assert not ended(beside(main, other, 50))
+    for _ in range(round(70 * 60 / LOOK)):
+        main.look(busy=True)
+        other.look(known=False)
+        assert not ended(decide(LIMITS, of_both(main.history, other.history), main.now))
+
+
+def test_a_box_that_works_with_one_model_is_not_ended_because_the_other_never_came() -> None:
+    main, other = Life(ready=False), Life(ready=False)
+    for _ in range(round(70 * 60 / LOOK)):
+        main.look(busy=True)
+        other.look(known=False)
+        assert not ended(decide(LIMITS, of_both(main.history, other.history), main.now))
+
+
+def test_a_box_of_two_models_that_never_answered_ends() -> None:
+    main, other = Life(ready=False), Life(ready=False)
+    assert ended(beside(main, other, 61))
+
+
+def test_tokens_of_both_are_counted() -> None:
+    one, two = History(tokens=30.0), History(tokens=12.0)
+    assert of_both(one, two).tokens == 42.0
+
+
+def test_a_second_model_that_comes_later_begins_by_the_clock_of_the_first() -> None:
+    main = Life()
+    main.looks(10)
+    other = beginning(main.history)
+    assert (other.lived, other.boot, other.seen, other.ready) == (main.history.lived, main.history.boot, None, False)

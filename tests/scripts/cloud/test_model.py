@@ -7,8 +7,8 @@ from scripts.cloud.inside import CODE, nspawn
 from stacks.catalog import MODELS
 
 
-def test_the_model_has_the_name_that_the_catalog_has() -> None:
-    assert model.NAME in {one.name for one in MODELS}
+def test_the_model_and_its_twin_have_the_names_that_the_catalog_has() -> None:
+    assert {model.NAME, model.TWIN} <= {one.name for one in MODELS}
 
 
 def test_the_weights_are_pinned() -> None:

@@ -107,4 +107,4 @@ def test_a_box_is_handed_what_there_is_and_no_more(cache: Path) -> None:
 
 def test_the_image_appears_under_the_name_that_the_catalog_has(cache: Path) -> None:
     have(cache, "image", "model")
-    assert list(prepare.handed_in(cache)) == ["image/vllm-cpu.tar", "models/smollm2-135m"]
+    assert list(prepare.handed_in(cache)) == ["image/vllm-cpu.tar", "models/smollm2-135m", "models/smollm2-135m-twin"]
