@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from playbooks.report import last_line
+from playbooks.usage import note
+from playbooks.usage_meter import used_of
 from stacks.errors import ModelError
 from stacks.ssh import Target, run
 
-VLLM = "http://127.0.0.1:8000"
+VLLM, ARCHITECT = "http://127.0.0.1:8000", "http://127.0.0.1:8001"
+NOTED_AS = "verify"  # among the clients of `fab usage`, though it asks past the gateway
 KEY_FILE = "/etc/daybox/vllm-key"
 # The distribution's own python3: curl would need the key in its words, or in a file more.
 PROGRAM = """
@@ -30,12 +33,15 @@ SSH_SECONDS = 4  # beside the answer's: a box that is up is reached within one
 HINT = "`fab doctor` says why"
 
 
-def ask(target: Target, path: str, body: Mapping[str, Any], *, seconds: float) -> dict[str, Any]:
-    """What vLLM answers to a POST, within `seconds`.
+def ask(
+    target: Target, path: str, body: Mapping[str, Any], *, seconds: float, architect: bool = False
+) -> dict[str, Any]:
+    """What vLLM answers to a POST, within `seconds`. architect: the second one.
 
     Raises BoxError if the box is not reached, ModelError if vLLM does not answer, or with anything but an object.
     """
-    words = ["timeout", f"{seconds:.1f}", "python3", "-c", PROGRAM, VLLM + path, KEY_FILE, f"{seconds:.1f}"]
+    url = ARCHITECT if architect else VLLM
+    words = ["timeout", f"{seconds:.1f}", "python3", "-c", PROGRAM, url + path, KEY_FILE, f"{seconds:.1f}"]
     done = run(target, shlex.join(words), stdin=json.dumps(body), timeout=seconds + SSH_SECONDS)
     status, _, text = done.stdout.partition("\n")
     if done.returncode == TIMED_OUT:
@@ -59,11 +65,12 @@ def answer(status: int, text: str, path: str) -> dict[str, Any]:
 
 
 def chat(
-    target: Target, served: str, messages: list[dict[str, str]], *, seconds: float, **more: Any
+    target: Target, served: str, messages: list[dict[str, str]], *, seconds: float, architect: bool = False, **more: Any
 ) -> tuple[dict[str, Any], str]:
     """The message of one completion, as certain as the model can be, and why it ended (`stop`, `length`, …)."""
     body = {"model": served, "messages": messages, "temperature": 0, **more}
-    reply = ask(target, "/v1/chat/completions", body, seconds=seconds)
+    reply = ask(target, "/v1/chat/completions", body, seconds=seconds, architect=architect)
+    note(target.stack, NOTED_AS, used_of(reply))
     try:
         choice = reply["choices"][0]
         return dict(choice["message"]), str(choice.get("finish_reason"))

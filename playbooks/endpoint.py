@@ -120,7 +120,7 @@ class Endpoint:
         return time.monotonic() - started
 
     def usage(self) -> Mapping[str, int]:
-        """What this key's client used so far: `requests`, `failed`, `prompt_tokens`, `completion_tokens`."""
+        """What this key's client used so far, as playbooks.usage.Used has it: `requests`, `failed`, `down`, …"""
         answer: dict[str, int] = self._answer("/daybox/usage", None, QUICK_SECONDS)
         return answer
 

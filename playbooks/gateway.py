@@ -20,9 +20,12 @@ from aiohttp import web
 
 from playbooks.gateway_app import Gateway, save_now_and_then
 from playbooks.keys import KEYS_FILE, KeyFile
-from playbooks.port import hold_port
+from playbooks.port import hold_port, hold_socket
+from playbooks.quiet_log import quiet_log, quiet_loop
 from playbooks.tunnel_doubt import Doubt, probe_words
 from playbooks.tunnel_files import (
+    ARCHITECT_SOCKET,
+    GATEWAY_SOCKET,
     WEBUI_SOCKET,
     WORD_FILE,
     Orders,
@@ -32,7 +35,7 @@ from playbooks.tunnel_files import (
     tunnel_dir,
 )
 from playbooks.tunnel_ssh import Tunnel, leave_words, ssh_words
-from playbooks.usage import USAGE_FILE, UsageFile
+from playbooks.usage import UsageFile
 from playbooks.webui_gate import Gate
 from playbooks.witness import witness_in
 from playbooks.words_ssh import Follower
@@ -58,12 +61,16 @@ def deletion_check(orders: Orders, token: str) -> Callable[[], bool] | None:
 
 
 async def serve(orders: Orders, folder: Path, token: str) -> None:
-    """Hold the port until a signal comes, and keep the tunnel until the box is deleted."""
-    listeners = hold_port(orders.port)
+    """Hold port and socket until a signal comes, and keep the tunnel until the box is deleted.
+
+    folder: the tunnel's, which is the current one.
+    """
+    asyncio.get_running_loop().set_exception_handler(quiet_loop)
+    listeners = [*hold_port(orders.port), hold_socket(GATEWAY_SOCKET)]
     pages = hold_port(orders.webui_port) if orders.webui_port else []
     doubt = Doubt(orders.address, probe_words(orders)) if orders.address else None
     tunnel = Tunnel(ssh_words(orders), folder, deletion_check(orders, token), doubt)
-    usage = UsageFile(folder / USAGE_FILE)
+    usage = UsageFile(folder)
     key_file = box_key_file(orders.stack)
     gateway = Gateway(
         orders,
@@ -73,6 +80,7 @@ async def serve(orders: Orders, folder: Path, token: str) -> None:
         usage=usage,
         box_key=lambda: key_file.read_text().strip(),
         witness=witness_in(orders),
+        architect_socket=str(folder / ARCHITECT_SOCKET),
     )
     gate = Gate(orders.webui_port, tunnel.state, str(folder / WEBUI_SOCKET))
     runners = [await listen(gateway.app(), listeners), await listen(gate.app(), pages)]
@@ -85,13 +93,16 @@ async def serve(orders: Orders, folder: Path, token: str) -> None:
         await asyncio.gather(*beside, return_exceptions=True)
         for runner in runners:
             await runner.cleanup()
-        usage.save()
+        Path(GATEWAY_SOCKET).unlink(missing_ok=True)
+        usage.save(wait=True)
 
 
 async def listen(app: web.Application, listeners: list[socket.socket]) -> web.AppRunner:
     """Answer on these; who is returned ends it."""
     # handler_cancellation: a client that goes away takes its request with it, and the box stops working for nobody.
-    runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=FAREWELL_SECONDS)
+    runner = web.AppRunner(
+        app, handler_cancellation=True, access_log=None, logger=quiet_log(), shutdown_timeout=FAREWELL_SECONDS
+    )
     await runner.setup()
     for listener in listeners:
         await web.SockSite(runner, listener).start()

@@ -15,15 +15,17 @@ API_PATHS: Mapping[str, str] = {
     "/v1/messages": "POST",  # Claude Code
     "/v1/messages/count_tokens": "POST",
 }
+MODELS_PATH = "/v1/models"
+COUNT_PATH = "/v1/messages/count_tokens"  # reads a prompt and computes nothing
 STATUS_PATH = "/daybox"  # how the tunnel is; for anybody on this laptop
 USAGE_PATH = "/daybox/usage"  # what the asking client used
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 
 # The only headers that travel to the box: no cookie and no key of the client is among them.
 REQUEST_HEADERS = frozenset(
-    {"accept", "anthropic-beta", "anthropic-version", "content-length", "content-type", "user-agent", "x-request-id"}
+    {"accept", "anthropic-beta", "anthropic-version", "content-type", "user-agent", "x-request-id"}
 )
-# Everything else in vLLM's answer passes. CORS headers must not: they would let web pages read answers.
+# What `fab bench --record` does not keep of an answer: of one connection, or not for who reads it later.
 HIDDEN_RESPONSE_HEADERS = frozenset(
     {
         "connection",
@@ -36,6 +38,22 @@ HIDDEN_RESPONSE_HEADERS = frozenset(
         "trailer",
         "transfer-encoding",
         "upgrade",
+    }
+)
+# The only headers of an answer that reach a client: nothing that would lead it elsewhere (Location, Refresh, Alt-Svc,
+# Link), set a cookie, or let a web page read answers (CORS).
+RESPONSE_HEADERS = frozenset(
+    {
+        "anthropic-version",
+        "cache-control",
+        "content-encoding",  # without it, what a box compresses unasked would be garbage
+        "content-length",
+        "content-type",
+        "openai-processing-ms",
+        "openai-version",
+        "request-id",
+        "retry-after",
+        "x-request-id",
     }
 )
 
@@ -66,6 +84,11 @@ def refusal(method: str, path: str, host: str, origin: str | None, port: int) ->
     if API_PATHS[path] != method:
         return Refusal(405, "method_not_allowed", f"{path} takes {API_PATHS[path]}, not {method}")
     return None
+
+
+def is_work(method: str, path: str) -> bool:
+    """Whether the model is asked to compute something: a list of models is no work, and counting a prompt is none."""
+    return method == "POST" and path in API_PATHS and path != COUNT_PATH
 
 
 def is_ours(origin: str, port: int) -> bool:
@@ -100,11 +123,12 @@ def request_headers(headers: Mapping[str, str], box_key: str) -> dict[str, str]:
 
 def response_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """What of the box's answer reaches the client."""
-    return {
-        name: value
-        for name, value in headers.items()
-        if name.lower() not in HIDDEN_RESPONSE_HEADERS and not name.lower().startswith("access-control-")
-    }
+    return {name: value for name, value in headers.items() if name.lower() in RESPONSE_HEADERS}
+
+
+def leads_elsewhere(status: int) -> bool:
+    """Whether an answer is none, but the way to another: a redirect, or another protocol."""
+    return status < 200 or 300 <= status < 400
 
 
 def error_body(kind: str, message: str, status: int) -> dict[str, object]:

@@ -1,10 +1,12 @@
 """Starting the gateway's process, and waiting until its ssh is up."""
 
+import os
 import subprocess
 import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from playbooks.boxes import ROOT
 from playbooks.desktop import session
@@ -24,6 +26,7 @@ from stacks.values import named
 from stacks.webui import webui_port
 
 BOX_PORT = 8000  # where the box publishes vLLM, on its loopback only
+ARCHITECT_BOX_PORT = 8001  # and where a second one
 OPEN_SECONDS = 40.0  # a box that reboots meanwhile is back by then
 LOOK_SECONDS = 0.05
 
@@ -61,13 +64,15 @@ def orders_for(box: Box, target: Target) -> Orders:
         api_url=box.api_url,
         address=box.address,
         webui_port=webui_port(box.port) if box.webui else 0,
+        architect_box_port=ARCHITECT_BOX_PORT if box.architect_name else 0,
+        architect_name=box.architect_name,
     )
 
 
 def start_gateway(box: Box, orders: Orders, folder: Path) -> None:
     """Start the gateway's process, which outlives this one; the cloud's token goes through a pipe."""
     orders.write()
-    with open(folder / LOG_FILE, "wb") as log:
+    with open_log(folder) as log:
         process = subprocess.Popen(
             start_words(box.stack),
             cwd=ROOT,
@@ -83,6 +88,13 @@ def start_gateway(box: Box, orders: Orders, folder: Path) -> None:
         process.terminate()
         process.wait()
         raise
+
+
+def open_log(folder: Path) -> BinaryIO:
+    """The gateway's log, empty and 0600, whatever the umask and whoever made it."""
+    descriptor = os.open(folder / LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    os.fchmod(descriptor, 0o600)
+    return os.fdopen(descriptor, "wb")
 
 
 def wait_until_it_answers(process: "subprocess.Popen[bytes]", box: Box, orders: Orders, folder: Path) -> None:

@@ -1,7 +1,9 @@
 """The one port of a stack on this laptop: who holds it."""
 
 import errno
+import os
 import socket
+from contextlib import suppress
 
 from playbooks.tunnel_files import known_tunnels, living_pid, read_orders, tunnel_dir
 from stacks.errors import UsageError
@@ -25,6 +27,21 @@ def hold_port(port: int) -> list[socket.socket]:
             raise
         held.append(listener)
     return held
+
+
+def hold_socket(path: str) -> socket.socket:
+    """Listen on a Unix socket that only this user can open, in place of what an earlier gateway left there.
+
+    path: relative to the current folder, for a socket's path is short. To be called by who holds the folder's lock.
+    """
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    os.fchmod(listener.fileno(), 0o600)  # Linux makes the file with the mode of the socket
+    listener.bind(path)
+    os.chmod(path, 0o600)
+    listener.listen(128)
+    return listener
 
 
 def check_port(stack: str, port: int) -> None:

@@ -1,9 +1,21 @@
 """An answer passed on as it comes: how each small proxy of this laptop does it."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Protocol
 
 from aiohttp import ClientError, ClientResponse, web
+
+
+class Filter(Protocol):
+    """What takes something out of an answer."""
+
+    def __call__(self, piece: bytes) -> bytes:
+        """What of the answer so far may pass now."""
+
+    def end(self) -> bytes:
+        """What is left when the answer has ended."""
 
 
 async def stream(
@@ -11,6 +23,7 @@ async def stream(
     upstream: ClientResponse,
     response: web.StreamResponse,
     see: Callable[[bytes], object] = lambda _: None,
+    through: Filter | None = None,
 ) -> bool:
     """Pass the answer on, each piece at once; whether all of it came. response: its head is out. see: told each piece.
 
@@ -19,8 +32,12 @@ async def stream(
     try:
         async for piece in upstream.content.iter_any():
             see(piece)
-            await response.write(piece)
+            if passed := through(piece) if through else piece:
+                await response.write(passed)
+        if rest := through.end() if through else b"":
+            await response.write(rest)
     except (ClientError, OSError):
+        await asyncio.sleep(0)  # if it was the client that left, our own cancellation is on its way
         if request.transport is not None:
             request.transport.abort()
         return False

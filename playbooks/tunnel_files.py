@@ -19,6 +19,8 @@ WORD_FILE = "last-word"
 # ssh is started in the folder and gets these names as they stand: the path of a Unix socket has at most 107 bytes.
 SOCKET = "./vllm.sock"
 WEBUI_SOCKET = "./webui.sock"
+ARCHITECT_SOCKET = "./architect.sock"
+GATEWAY_SOCKET = "gateway.sock"  # the gateway's own, for clients that have no network; the others are ssh's
 CONTROL = "./control"
 
 
@@ -27,7 +29,9 @@ class Orders:
     """What one gateway was told: whose tunnel it keeps, on which port, over which pinned ssh. Nothing secret.
 
     port: on this laptop. box_port: vLLM's, on the box's loopback. address: the box's, empty if nobody needs to know.
-    webui_port: on this laptop, 0 for no Open WebUI.
+    webui_port: on this laptop, 0 for no Open WebUI. architect_box_port, architect_name: of the second model, as it is
+    published on the box's loopback, and served; 0 and empty for none. What has a default may be missing in orders of
+    an older checkout.
     """
 
     stack: str
@@ -41,6 +45,8 @@ class Orders:
     api_url: str
     address: str = ""
     webui_port: int = 0
+    architect_box_port: int = 0
+    architect_name: str = ""
 
     def write(self) -> None:
         """Keep the orders in the stack's folder, where the gateway reads them."""
@@ -106,6 +112,7 @@ def end_gateway(folder: Path, *, seconds: float = 5.0) -> bool:
     """End the gateway of `folder`, and with it its ssh; False if none lived. Waits until the port is free."""
     pid = living_pid(folder)
     if pid is None:
+        (folder / GATEWAY_SOCKET).unlink(missing_ok=True)  # of one that was killed
         return False
     with suppress(ProcessLookupError):  # it may end by itself at any moment
         os.kill(pid, signal.SIGTERM)
@@ -114,4 +121,6 @@ def end_gateway(folder: Path, *, seconds: float = 5.0) -> bool:
             if time.monotonic() > deadline:
                 os.kill(pid, signal.SIGKILL)  # its ssh asked the kernel to die with it
             time.sleep(0.02)
+    if living_pid(folder) is None:
+        (folder / GATEWAY_SOCKET).unlink(missing_ok=True)
     return True

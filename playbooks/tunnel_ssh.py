@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from playbooks.tunnel_doubt import Doubt
-from playbooks.tunnel_files import CONTROL, SOCKET, WEBUI_SOCKET, Orders
+from playbooks.tunnel_files import ARCHITECT_SOCKET, CONTROL, SOCKET, WEBUI_SOCKET, Orders
 from stacks.ssh import environment
 from stacks.webui import BOX_PORT as WEBUI_BOX_PORT
 
@@ -42,9 +42,11 @@ def ssh_words(orders: Orders) -> list[str]:
         "LogLevel": "INFO",  # else ssh does not say why a connection ended
     }
     settings = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
-    forwards = [f"{SOCKET}:127.0.0.1:{orders.box_port}"]
-    if orders.webui_port:
-        forwards.insert(0, f"{WEBUI_SOCKET}:127.0.0.1:{WEBUI_BOX_PORT}")  # first: the other one says that ssh is up
+    forwards = [
+        *([f"{WEBUI_SOCKET}:127.0.0.1:{WEBUI_BOX_PORT}"] if orders.webui_port else []),
+        *([f"{ARCHITECT_SOCKET}:127.0.0.1:{orders.architect_box_port}"] if orders.architect_box_port else []),
+        f"{SOCKET}:127.0.0.1:{orders.box_port}",  # last: this one says that ssh is up
+    ]
     wanted = [word for forward in forwards for word in ("-L", forward)]
     return ["ssh", "-F", orders.ssh_config, "-N", "-M", "-S", CONTROL, *settings, *wanted, orders.alias]
 
@@ -204,7 +206,7 @@ class Tunnel:
 
     def _clear(self) -> None:
         """Remove what a killed ssh left: an old socket must not look like a new tunnel."""
-        for name in (SOCKET, WEBUI_SOCKET, CONTROL):
+        for name in (SOCKET, WEBUI_SOCKET, ARCHITECT_SOCKET, CONTROL):
             (self.folder / name).unlink(missing_ok=True)
 
 

@@ -5,9 +5,9 @@ import json
 import random
 import socket
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +15,8 @@ from aiohttp import web
 
 from playbooks.gateway_app import Gateway
 from playbooks.keys import KeyFile
-from playbooks.tunnel_files import Orders
+from playbooks.port import hold_socket
+from playbooks.tunnel_files import ARCHITECT_SOCKET, GATEWAY_SOCKET, Orders
 from playbooks.tunnel_ssh import State
 from playbooks.usage import UsageFile
 from playbooks.witness import Witness
@@ -26,6 +27,7 @@ BOX_KEY = "the-key-of-the-box"
 CLIENT_KEY = "dbx-the-key-of-aider"
 SERVED = "coder"
 WINDOW = 32_768
+ARCHITECT, ARCHITECT_WINDOW = "thinker", 65_536
 PIECES = 5
 USAGE = {"prompt_tokens": 11, "completion_tokens": 7}
 
@@ -40,7 +42,11 @@ class FakeBox:
     asked: list[dict[str, Any]] = field(default_factory=list)
     aborted: int = 0
     die_after: int = PIECES + 1  # the connection breaks after so many pieces of a stream
+    served: tuple[str, ...] = (SERVED, f"{SERVED}-commit")
+    window: int = WINDOW
+    holds: int = 2**31  # characters of messages; more is too long
     next_piece: threading.Event = field(default_factory=threading.Event)
+    instead: Callable[[web.Request], Awaitable[web.StreamResponse]] | None = None  # of all of this
 
     def app(self) -> web.Application:
         """The application; any path and method."""
@@ -50,21 +56,24 @@ class FakeBox:
 
     async def reply(self, request: web.Request) -> web.StreamResponse:
         """One answer, with what was asked written down."""
+        if self.instead:
+            return await self.instead(request)
         body = json.loads(await request.read() or b"null")
         self.asked.append({"path": request.path, "headers": dict(request.headers), "body": body})
         if request.path == "/v1/models":
-            names = (SERVED, f"{SERVED}-commit")
-            return web.json_response({"data": [{"id": name, "max_model_len": WINDOW} for name in names]})
+            return web.json_response({"data": [{"id": name, "max_model_len": self.window} for name in self.served]})
         if request.headers.get("Authorization") != f"Bearer {self.key}":
             return web.json_response({"error": "Unauthorized"}, status=401)
+        if len(json.dumps(body.get("messages"))) > self.holds:
+            return web.json_response({"error": too_long(self.window, body.get("max_tokens") or 0)}, status=400)
         if body.get("stream"):
-            return await self.stream(request)
+            return await self.stream(request, body.get("stream_options") or {})
         text = self.answers.get(body.get("model", ""), self.answer)
         message = {"role": "assistant", "content": text}
         choices = [{"index": 0, "finish_reason": "stop", "message": message}]
         return web.json_response({"id": "1", "object": "chat.completion", "choices": choices, "usage": USAGE})
 
-    async def stream(self, request: web.Request) -> web.StreamResponse:
+    async def stream(self, request: web.Request, options: dict[str, Any]) -> web.StreamResponse:
         """Server-sent events: the answer piece by piece, each when `next_piece` is set (and it stays set)."""
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Access-Control-Allow-Origin": "*"})
         await response.prepare(request)
@@ -78,12 +87,24 @@ class FakeBox:
                 while not self.next_piece.is_set():
                     await asyncio.sleep(0.01)
             last = {"index": 0, "delta": {}, "finish_reason": "stop"}
-            await response.write(event({"choices": [last], "usage": USAGE}))
+            await response.write(event({"choices": [last]}))
+            if options.get("include_usage"):
+                await response.write(event({"choices": [], "usage": USAGE}))
             await response.write(b"data: [DONE]\n\n")
         except (ConnectionError, asyncio.CancelledError):
             self.aborted += 1
             raise
         return response
+
+
+def too_long(window: int, answer: int) -> dict[str, object]:
+    """What vLLM says of such a prompt. Source: 0.32, renderers/params.py: it counts no further than one too many."""
+    message = (
+        f"This model's maximum context length is {window} tokens. However, your prompt contains at least"
+        f" {window - answer + 1} input tokens, which exceeds this limit even without any output tokens. Please reduce"
+        " the length of the input prompt. (parameter=input_tokens)"
+    )
+    return {"message": message, "type": "BadRequestError", "param": "input_tokens", "code": 400}
 
 
 def event(value: dict[str, Any]) -> bytes:
@@ -120,6 +141,12 @@ class GatewayWorld:
     box: FakeBox
     folder: Path
     usage: UsageFile
+    architect: FakeBox = field(default_factory=lambda: FakeBox(served=(ARCHITECT,), window=ARCHITECT_WINDOW))
+
+    @property
+    def socket(self) -> Path:
+        """The gateway, for who has no network."""
+        return self.folder / GATEWAY_SOCKET
 
     @property
     def url(self) -> str:
@@ -129,14 +156,19 @@ class GatewayWorld:
 
 @contextmanager
 def gateway_world(
-    folder: Path, *, up: bool = True, witness: Callable[[int], Witness] | None = None
+    folder: Path, *, up: bool = True, witness: Callable[[int], Witness] | None = None, architect: bool = False
 ) -> Iterator[GatewayWorld]:
-    """A running gateway; its only client key is CLIENT_KEY. witness: what it can prove on its port."""
+    """A running gateway; its only client key is CLIENT_KEY. witness: what it can prove on its port. architect: there
+    is a second model, ARCHITECT, with a vLLM of its own."""
     box, state = FakeBox(), State(up=up, word="open" if up else "Connection refused")
     box.next_piece.set()
     (folder / "keys.json").write_text(json.dumps({"aider": CLIENT_KEY}))
-    port, usage, thread = free_port(), UsageFile(folder / "usage.json"), LoopThread()
+    port, usage, thread = free_port(), UsageFile(folder), LoopThread()
     orders = Orders("s", "lease-1", 12345678, port, 8000, "daybox-12345678", "", "", "")
+    if architect:
+        orders = replace(orders, architect_box_port=8001, architect_name=ARCHITECT)
+    world = GatewayWorld(port, state, box, folder, usage)
+    world.architect.next_piece.set()
     gateway = Gateway(
         orders,
         state,
@@ -145,18 +177,28 @@ def gateway_world(
         usage=usage,
         box_key=lambda: BOX_KEY,
         witness=witness(port) if witness else None,
+        architect_socket=str(folder / ARCHITECT_SOCKET),
     )
     stops = [
-        thread.call(serve(box.app(), lambda runner: web.UnixSite(runner, str(folder / "vllm.sock")))),
+        thread.call(serve_at(folder / "vllm.sock", box.app())),
+        *([thread.call(serve_at(folder / ARCHITECT_SOCKET, world.architect.app()))] if architect else []),
         thread.call(serve(gateway.app(), lambda runner: web.TCPSite(runner, "127.0.0.1", port))),
+        thread.call(
+            serve(gateway.app(), lambda runner: web.SockSite(runner, hold_socket(str(folder / GATEWAY_SOCKET))))
+        ),
     ]
     try:
-        yield GatewayWorld(port, state, box, folder, usage)
+        yield world
     finally:
         box.next_piece.set()
         for stop in reversed(stops):
             thread.call(stop())
         thread.stop()
+
+
+async def serve_at(path: Path, app: web.Application) -> Callable[[], Coroutine[Any, Any, None]]:
+    """Serve `app` at a Unix socket; returns what ends it."""
+    return await serve(app, lambda runner: web.UnixSite(runner, str(path)))
 
 
 async def serve(

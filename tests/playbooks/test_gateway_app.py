@@ -4,14 +4,29 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
-from playbooks.usage import Used
-from tests.playbooks.fake_box import BOX_KEY, CLIENT_KEY, PIECES, WINDOW, GatewayWorld, eventually, gateway_world
+from playbooks.gateway_models import merged
+from playbooks.usage import Used, read_rows, sums
+from stacks.places import write_private
+from tests.playbooks.fake_box import (
+    ARCHITECT,
+    ARCHITECT_WINDOW,
+    BOX_KEY,
+    CLIENT_KEY,
+    PIECES,
+    SERVED,
+    WINDOW,
+    GatewayWorld,
+    eventually,
+    gateway_world,
+)
 
 KEYED = {"Authorization": f"Bearer {CLIENT_KEY}"}
 CHAT = "/v1/chat/completions"
@@ -41,6 +56,12 @@ def ask(world: GatewayWorld, method: str, path: str, **options: Any) -> tuple[in
             return reply.status, json.loads(await reply.read()), dict(reply.headers)
 
     return asyncio.run(go())
+
+
+def counted(world: GatewayWorld, client: str = "aider") -> Used:
+    """What the client used, once anything was counted: a client has its answer a moment before."""
+    assert asyncio.run(eventually(lambda: client in world.usage.by_client))
+    return world.usage.by_client[client]
 
 
 def test_a_completion_comes_back_through_the_gateway(world: GatewayWorld) -> None:
@@ -74,6 +95,34 @@ def test_without_a_client_key_nothing_reaches_the_box(world: GatewayWorld, heade
 def test_the_unguarded_paths_of_vllm_are_not_reachable(world: GatewayWorld, path: str) -> None:
     assert ask(world, "POST", path, headers=KEYED, json={})[0] == 404
     assert world.box.asked == []
+
+
+@pytest.mark.parametrize(
+    ("host", "tcp", "socket"),
+    [
+        ("127.0.0.1:4321", 403, 200),
+        ("localhost:4321", 403, 200),
+        ("evil.example:4321", 403, 403),
+        ("127.0.0.1", 403, 403),
+    ],
+)
+def test_a_launchers_own_port_of_loopback_is_good_at_the_socket_and_nowhere_else(
+    world: GatewayWorld, host: str, tcp: int, socket: int
+) -> None:
+    """The port that `seal.guard` holds: a web page that finds it comes with another Host, or with an Origin."""
+
+    async def status(way: aiohttp.BaseConnector | None) -> int:
+        headers = {**KEYED, "Host": host}
+        async with (
+            aiohttp.ClientSession(connector=way) as session,
+            session.get(f"{world.url}/v1/models", headers=headers) as reply,
+        ):
+            return reply.status
+
+    async def both() -> tuple[int, int]:
+        return await status(None), await status(aiohttp.UnixConnector(str(world.socket)))
+
+    assert asyncio.run(both()) == (tcp, socket)
 
 
 @pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}])
@@ -174,7 +223,7 @@ def test_a_stream_that_breaks_off_does_not_look_whole(world: GatewayWorld) -> No
     world.box.die_after = 2
     with pytest.raises(aiohttp.ClientPayloadError):
         ask(world, "POST", CHAT, headers=KEYED, json={"stream": True})
-    assert world.usage.by_client["aider"].failed == 1
+    assert counted(world) == Used(requests=1, failed=1)
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -182,18 +231,141 @@ def test_tokens_are_counted_for_the_client(world: GatewayWorld, stream: bool) ->
     async def go() -> None:
         async with chat(world, stream=stream) as reply:
             await reply.read()
-        await eventually(lambda: "aider" in world.usage.by_client)
 
     asyncio.run(go())
-    assert world.usage.by_client == {"aider": Used(requests=1, prompt_tokens=11, completion_tokens=7)}
+    assert replace(counted(world), milliseconds=0) == Used(requests=1, prompt_tokens=11, completion_tokens=7)
 
 
-def test_a_client_reads_its_own_usage_and_a_refused_request_counts_as_failed(world: GatewayWorld) -> None:
+def test_a_client_that_asks_what_its_stream_cost_is_told(world: GatewayWorld) -> None:
+    async def go() -> bytes:
+        options = {"stream": True, "stream_options": {"include_usage": True}}
+        async with aiohttp.ClientSession(headers=KEYED) as session, session.post(world.url + CHAT, json=options) as one:
+            return await one.read()
+
+    assert b'"choices": [], "usage"' in asyncio.run(go())
+
+
+def test_a_client_that_does_not_ask_is_not_told_and_counted_all_the_same(world: GatewayWorld) -> None:
+    """Not every client can read an event without a choice."""
+
+    async def go() -> bytes:
+        async with chat(world, stream=True) as reply:
+            return await reply.read()
+
+    assert b"usage" not in asyncio.run(go())
+    assert world.box.asked[0]["body"]["stream_options"]["include_usage"]
+    assert counted(world).completion_tokens == 7
+
+
+def test_a_client_reads_its_own_usage(world: GatewayWorld) -> None:
+    ask(world, "POST", CHAT, headers=KEYED, json={})
+    counted(world)
+    assert ask(world, "GET", "/daybox/usage")[0] == 401
+    usage = Used(**ask(world, "GET", "/daybox/usage", headers=KEYED)[1])
+    assert (usage.requests, usage.failed, usage.prompt_tokens) == (1, 0, 11)
+    assert sums(read_rows(world.folder))["aider"] == usage, "whoever asks finds it in the file, too"
+
+
+def test_work_that_finds_the_tunnel_down_is_refused_and_no_request(world: GatewayWorld) -> None:
     world.state.up = False
     ask(world, "POST", CHAT, headers=KEYED, json={})
-    assert ask(world, "GET", "/daybox/usage")[0] == 401
-    usage = ask(world, "GET", "/daybox/usage", headers=KEYED)[1]
-    assert usage == {"requests": 1, "failed": 1, "prompt_tokens": 0, "completion_tokens": 0}
+    ask(world, "GET", "/v1/models", headers=KEYED)
+    assert world.usage.by_client == {"aider": Used(refused=2, down=1)}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "client"),
+    [
+        ("POST", CHAT, {"x-api-key": "wrong"}, ""),
+        ("POST", CHAT, {}, ""),
+        ("POST", "/metrics", {}, ""),
+        ("POST", "/metrics", KEYED, "aider"),
+        ("DELETE", CHAT, KEYED, "aider"),
+        ("POST", CHAT, {"Origin": "https://evil.example", **KEYED}, "aider"),
+    ],
+)
+def test_what_is_refused_is_no_work_and_is_whose_key_it_shows(
+    world: GatewayWorld, method: str, path: str, headers: dict[str, str], client: str
+) -> None:
+    ask(world, method, path, headers=headers, json={})
+    assert world.usage.by_client == {client: Used(refused=1)}
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/models"), ("POST", "/v1/messages/count_tokens")])
+def test_what_computes_nothing_is_no_work(world: GatewayWorld, method: str, path: str) -> None:
+    assert ask(world, method, path, headers=KEYED, json={})[0] == 200
+    assert world.usage.by_client == {}
+
+
+def test_a_client_that_gives_up_is_neither_answered_nor_failed(world: GatewayWorld) -> None:
+    world.box.next_piece.clear()
+
+    async def go() -> None:
+        async with chat(world, stream=True) as reply:
+            await reply.content.readany()
+
+    asyncio.run(go())
+    assert counted(world) == Used(requests=1, left=1)
+
+
+def test_a_revoked_key_is_refused_at_once(world: GatewayWorld) -> None:
+    assert ask(world, "GET", "/v1/models", headers=KEYED)[0] == 200
+    write_private(world.folder / "keys.json", "{}")
+    assert ask(world, "GET", "/v1/models", headers=KEYED)[0] == 401
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[GatewayWorld]:
+    with gateway_world(tmp_path, architect=True) as running:
+        yield running
+
+
+@pytest.mark.parametrize("path", [CHAT, "/v1/messages", "/v1/responses", "/v1/messages/count_tokens"])
+def test_what_names_the_architect_goes_to_it_and_all_else_to_the_other(pair: GatewayWorld, path: str) -> None:
+    for model in (ARCHITECT, SERVED, "another"):
+        assert ask(pair, "POST", path, headers=KEYED, json={"model": model})[0] == 200
+    assert [one["body"]["model"] for one in pair.architect.asked] == [ARCHITECT]
+    assert [one["body"]["model"] for one in pair.box.asked] == [SERVED, "another"]
+    assert pair.architect.asked[0]["headers"]["Authorization"] == f"Bearer {BOX_KEY}"
+
+
+def test_a_stream_of_the_architect_is_counted_as_its_own(pair: GatewayWorld) -> None:
+    async def go() -> None:
+        body = {"model": ARCHITECT, "stream": True}
+        async with aiohttp.ClientSession(headers=KEYED) as session, session.post(pair.url + CHAT, json=body) as reply:
+            await reply.read()
+
+    asyncio.run(go())
+    counted(pair)
+    pair.usage.save()
+    [row] = read_rows(pair.folder)
+    assert (row.client, row.architect, row.used.prompt_tokens) == ("aider", True, 11)
+
+
+def test_both_models_are_in_one_list_each_with_its_own_window(pair: GatewayWorld) -> None:
+    rows = ask(pair, "GET", "/v1/models", headers=KEYED)[1]["data"]
+    found = {row["id"]: row["max_model_len"] for row in rows}
+    assert found == {SERVED: WINDOW, f"{SERVED}-commit": WINDOW, ARCHITECT: ARCHITECT_WINDOW}
+
+
+@pytest.mark.parametrize(
+    ("socket", "silent", "living"), [("architect.sock", ARCHITECT, SERVED), ("vllm.sock", SERVED, ARCHITECT)]
+)
+def test_if_one_of_two_is_down_the_other_works_on(pair: GatewayWorld, socket: str, silent: str, living: str) -> None:
+    (pair.folder / socket).unlink()
+    assert living in [row["id"] for row in ask(pair, "GET", "/v1/models", headers=KEYED)[1]["data"]]
+    assert ask(pair, "POST", CHAT, headers=KEYED, json={"model": living})[0] == 200
+    status, answer, _ = ask(pair, "POST", CHAT, headers=KEYED, json={"model": silent})
+    who = f"the architect's vLLM ({ARCHITECT})" if silent == ARCHITECT else "vLLM"
+    assert (status, answer["error"]["type"]) == (503, "box_silent")
+    assert answer["error"]["message"].startswith(f"daybox/box: the tunnel is up, but {who} does not answer (")
+
+
+def test_if_both_are_down_there_is_no_list(pair: GatewayWorld) -> None:
+    for socket in ("architect.sock", "vllm.sock"):
+        (pair.folder / socket).unlink()
+    status, answer, _ = ask(pair, "GET", "/v1/models", headers=KEYED)
+    assert (status, answer["error"]["type"]) == (503, "box_silent")
 
 
 def test_a_new_client_needs_no_restart(world: GatewayWorld) -> None:
@@ -201,3 +373,48 @@ def test_a_new_client_needs_no_restart(world: GatewayWorld) -> None:
     fresh.write_text(json.dumps({"aider": CLIENT_KEY, "llm": "dbx-new"}))
     fresh.replace(world.folder / "keys.json")
     assert ask(world, "GET", "/v1/models", headers={"x-api-key": "dbx-new"})[0] == 200
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 304, 307, 308])
+def test_a_box_that_leads_elsewhere_is_followed_by_nobody(world: GatewayWorld, status: int) -> None:
+    """A client would send its whole prompt again, to there."""
+    away = {"Location": "http://elsewhere.example/v1/chat/completions", "Refresh": "0;url=http://elsewhere.example"}
+
+    async def led(request: web.Request) -> web.Response:
+        await request.read()
+        return web.Response(status=status, headers=away)
+
+    world.box.instead = led
+    got, answer, headers = ask(world, "POST", CHAT, headers=KEYED, json={"model": "m"}, allow_redirects=False)
+    assert (got, answer["error"]["type"], counted(world).failed) == (502, "box_redirects", 1)
+    assert "elsewhere" not in str(headers)
+
+
+def test_more_than_a_hundred_streams_run_at_once(world: GatewayWorld) -> None:
+    world.box.next_piece.clear()
+
+    async def begun() -> bool:
+        everywhere = aiohttp.TCPConnector(limit=0)
+        async with aiohttp.ClientSession(headers=KEYED, connector=everywhere) as session:
+            asking = [asyncio.create_task(session.post(world.url + CHAT, json={"stream": True})) for _ in range(110)]
+            found = await eventually(lambda: len(world.box.asked) == 110, 5)
+            world.box.next_piece.set()
+            for reply in await asyncio.gather(*asking):
+                reply.close()
+            return found
+
+    assert asyncio.run(begun())
+
+
+def test_if_neither_of_two_has_a_list_it_is_not_the_tunnel_that_is_blamed(pair: GatewayWorld) -> None:
+    async def ill(_request: web.Request) -> web.Response:
+        return web.json_response({"error": "x"}, status=500)
+
+    pair.box.instead = pair.architect.instead = ill
+    status, answer, _ = ask(pair, "GET", "/v1/models", headers=KEYED)
+    assert (status, answer["error"]["type"]) == (503, "box_silent")
+    assert "(HTTP 500)" in answer["error"]["message"]
+
+
+def test_a_list_too_deep_to_read_is_an_empty_one() -> None:
+    assert merged([b"[" * 99_999])["data"] == []

@@ -6,6 +6,7 @@ from playbooks.gateway_checks import (
     API_PATHS,
     error_body,
     is_ours,
+    is_work,
     presented_key,
     refusal,
     request_headers,
@@ -100,6 +101,20 @@ def test_a_foreign_origin_is_refused(origin: str) -> None:
     assert (found.status, found.kind) == (403, "foreign_origin")
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "work"),
+    [
+        ("POST", "/v1/chat/completions", True),
+        ("POST", "/v1/messages", True),
+        ("POST", "/v1/messages/count_tokens", False),
+        ("GET", "/v1/models", False),
+        ("POST", "/metrics", False),
+    ],
+)
+def test_only_what_computes_is_work(method: str, path: str, work: bool) -> None:
+    assert is_work(method, path) == work
+
+
 def test_our_own_origin_passes() -> None:
     assert is_ours(f"http://localhost:{PORT}", PORT)
 
@@ -131,6 +146,12 @@ def test_only_the_needed_headers_and_the_key_of_the_box_travel() -> None:
 def test_no_web_page_is_allowed_to_read_an_answer() -> None:
     answer = {"Content-Type": "a/b", "Access-Control-Allow-Origin": "*", "Set-Cookie": "c", "Server": "uvicorn"}
     assert response_headers(answer) == {"Content-Type": "a/b"}
+
+
+def test_no_header_that_leads_elsewhere_reaches_a_client() -> None:
+    kept = {"Content-Type": "a/b", "Retry-After": "2", "X-Request-Id": "1", "cache-control": "no-cache"}
+    away = {"Location": "http://x", "Refresh": "0;http://x", "Alt-Svc": "h3=x:443", "Link": "<http://x>", "X-New": "x"}
+    assert response_headers({**kept, **away}) == kept
 
 
 def test_an_error_has_the_shape_that_both_kinds_of_clients_read() -> None:

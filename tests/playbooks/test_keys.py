@@ -1,13 +1,16 @@
 """Client keys: made at need, kept private, none lost."""
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from playbooks.keys import KeyFile, client_key, client_of, key_file
+from playbooks.keys import KeyFile, client_key, client_of, forget_key, key_file, made_at
 from playbooks.tunnel_files import tunnel_dir
+from stacks.errors import ConfigError
+from stacks.places import write_private
 
 
 @pytest.fixture(autouse=True)
@@ -55,3 +58,38 @@ def test_the_gateway_sees_a_key_made_later() -> None:
     key = client_key("s", "aider")
     assert keys.client_of(key) == "aider"
     assert keys.client_of(client_key("s", "llm")) == "llm"
+
+
+def test_a_key_that_is_taken_away_opens_nothing_any_more_and_leaves_no_file() -> None:
+    keys, key, other = KeyFile(tunnel_dir("s") / "keys.json"), client_key("s", "aider"), client_key("s", "llm")
+    file = key_file("s", "aider")
+    assert keys.client_of(key) == "aider"
+    assert forget_key("s", "aider") == key
+    assert (keys.client_of(key), keys.client_of(other), file.exists()) == (None, "llm", False)
+    assert forget_key("s", "aider") is None
+    assert client_key("s", "aider") != key
+
+
+def test_when_a_key_was_made_is_kept_beside_it() -> None:
+    began = time.time()
+    client_key("s", "aider")
+    assert began - 1 <= made_at(tunnel_dir("s"))["aider"] <= time.time() + 1
+    forget_key("s", "aider")
+    assert made_at(tunnel_dir("s")) == {}
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"aider": "x"}'])
+def test_a_damaged_list_of_moments_says_nothing(text: str) -> None:
+    (tunnel_dir("s") / "keys-made.json").write_text(text)
+    assert made_at(tunnel_dir("s")) == {}
+
+
+@pytest.mark.parametrize("text", ["", "{bad", "[]", '"x"', '{"aider": 1}', '{"aider": ""}', "[" * 99_999])
+def test_of_a_damaged_file_nobody_has_a_key(text: str) -> None:
+    path = tunnel_dir("s") / "keys.json"
+    keys, key = KeyFile(path), client_key("s", "aider")
+    assert keys.client_of(key) == "aider"
+    write_private(path, text)
+    assert [keys.client_of(shown) for shown in (key, "", "1") * 2] == [None] * 6
+    with pytest.raises(ConfigError, match="is no list of keys"):
+        client_key("s", "aider")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from playbooks.port import check_port, hold_port, holder_of
+from playbooks.port import check_port, hold_port, hold_socket, holder_of
 from playbooks.tunnel_files import Orders, take_lock, tunnel_dir
 from stacks.errors import UsageError
 from tests.playbooks.fake_box import free_port
@@ -64,3 +64,27 @@ def test_a_held_port_cannot_be_taken(address: str) -> None:
         other.bind((address, port))
     for listener in held:
         listener.close()
+
+
+def test_the_socket_is_for_its_owner_alone_and_takes_the_place_of_a_dead_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # a socket's path is short
+    hold_socket("gateway.sock").close()
+    assert (tmp_path / "gateway.sock").exists(), "what a killed gateway leaves"
+    with hold_socket("gateway.sock"), socket.socket(socket.AF_UNIX) as client:
+        assert (tmp_path / "gateway.sock").stat().st_mode & 0o777 == 0o600
+        client.connect("gateway.sock")
+
+
+@pytest.mark.parametrize("umask", [0, 0o777])
+def test_no_umask_opens_the_socket_to_others_or_closes_it_to_us(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, umask: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = os.umask(umask)
+    try:
+        hold_socket("gateway.sock").close()
+    finally:
+        os.umask(before)
+    assert (tmp_path / "gateway.sock").stat().st_mode & 0o777 == 0o600

@@ -24,7 +24,7 @@ from playbooks.port import check_port
 from playbooks.report import Report, WatchdogReport
 from playbooks.stage_table import keep, record_file
 from playbooks.tunnel import close_for, open_for, tunnel_meant
-from playbooks.tunnel_files import Orders, box_key_file, living_pid, read_orders, tunnel_dir
+from playbooks.tunnel_files import GATEWAY_SOCKET, Orders, box_key_file, living_pid, read_orders, tunnel_dir
 from playbooks.tunnel_ssh import WRONG_KEY_WORD
 from playbooks.tunnel_status import open_tunnels, status_line, tunnel_row
 from stacks.box import Box
@@ -457,3 +457,54 @@ def test_a_new_pin_makes_new_orders(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "host.pub").write_text("ssh-ed25519 A comment")
     box = a_box(18_001, sshd)
     assert orders_for(box, target) != orders_for(replace(box, host_key="ssh-ed25519 B"), target)
+
+
+def unix_status(folder: Path) -> int:
+    """What the gateway answers at its Unix socket to who shows no key."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(PATIENCE)
+        connection.connect(str(folder / GATEWAY_SOCKET))
+        connection.sendall(b"GET /v1/models HTTP/1.1\r\nHost: nobody\r\nConnection: close\r\n\r\n")
+        return int(connection.recv(100).split()[1])
+
+
+def test_who_has_no_network_finds_the_gateway_at_a_socket_and_it_goes_with_it(world: World) -> None:
+    folder = tunnel_dir("s")
+    (folder / GATEWAY_SOCKET).write_text("what a killed one left")
+    open_for(world.box)
+    assert ((folder / GATEWAY_SOCKET).stat().st_mode & 0o777, unix_status(folder)) == (0o600, 403)
+    close_for("s")
+    assert not (folder / GATEWAY_SOCKET).exists()
+
+
+def test_closing_a_tunnel_whose_gateway_was_killed_leaves_no_socket(world: World) -> None:
+    open_for(world.box)
+    os.kill(world.gateway_pid(), signal.SIGKILL)
+    assert within(PATIENCE, lambda: living_pid(tunnel_dir("s")) is None)
+    close_for("s")
+    assert not (tunnel_dir("s") / GATEWAY_SOCKET).exists()
+
+
+def test_two_models_are_behind_one_port(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    thinker, thread, port = FakeBox(served=("thinker",)), LoopThread(), free_port()
+    monkeypatch.setattr(gateway_process, "ARCHITECT_BOX_PORT", port)
+    stop = thread.call(serve(thinker.app(), lambda runner: web.TCPSite(runner, "127.0.0.1", port)))
+    try:
+        open_for(replace(world.box, architect_name="thinker"))
+        assert [one.name for one in world.endpoint.served()] == [SERVED, f"{SERVED}-commit", "thinker"]
+        world.endpoint.complete("thinker")
+        assert [one["body"]["model"] for one in thinker.asked if one["body"]] == ["thinker"]
+    finally:
+        thread.call(stop())
+        thread.stop()
+
+
+def test_orders_of_an_older_checkout_are_read_on(world: World) -> None:
+    """A tunnel that is open while the checkout is renewed stays reachable."""
+    open_for(world.box)
+    file = tunnel_dir("s") / "gateway.json"
+    new = json.loads(file.read_text())
+    file.write_text(json.dumps({name: new[name] for name in new if not name.startswith("architect")}))
+    orders = read_orders("s")
+    assert orders and (orders.architect_box_port, orders.architect_name) == (0, "")
+    assert open_for(world.box).startswith("tunnel: already open")

@@ -197,3 +197,12 @@ def test_a_cloud_that_takes_its_time_does_not_hold_up_the_next_try(tunnel: Tunne
 
     keep(tunnel, story)
     answered.set()
+
+
+def test_an_architect_is_forwarded_before_the_socket_that_says_that_ssh_is_up() -> None:
+    words = ssh_words(replace(ORDERS, architect_box_port=8001, webui_port=9001))
+    assert [words[index + 1] for index, word in enumerate(words) if word == "-L"] == [
+        "./webui.sock:127.0.0.1:3000",
+        "./architect.sock:127.0.0.1:8001",
+        "./vllm.sock:127.0.0.1:8000",
+    ]
