@@ -1,7 +1,7 @@
 """`fab bench --record`: a session of one's own. A small proxy between aider and the gateway writes down what is asked.
 
-It lives as long as the aider it was started for, on a port of loopback that nobody knew before. Nothing is ever
-recorded without this flag.
+It lives as long as the aider it was started for, on a port of loopback that nobody knew before, and for a sealed aider
+on a Unix socket. Nothing is ever recorded without this flag.
 """
 
 import asyncio
@@ -12,20 +12,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, web
 
-from playbooks.aider import AIDER_VERSION, CLIENT, run_aider
 from playbooks.bench_connector import ProvedConnector
 from playbooks.bench_ledger import append
 from playbooks.bench_session import Writer, first_line
+from playbooks.clients.aider import AIDER
+from playbooks.clients.program import dotted
+from playbooks.clients.start import Door, start_client
 from playbooks.endpoint import LOOPBACK, Endpoint, trusted
 from playbooks.gateway_app import refuse
 from playbooks.gateway_checks import HIDDEN_RESPONSE_HEADERS, Refusal, refusal
 from playbooks.progress import say
 from playbooks.streaming import stream
-from playbooks.usage import find_usage, first_number
+from playbooks.usage_meter import find_usage, first_number
 from stacks.box import Box
 from stacks.errors import BoxError, UsageError
 
@@ -51,14 +54,15 @@ class Recorder:
         self._file = file
         self._writer = Writer()
 
-    async def listen(self) -> web.AppRunner:
-        """Serve on a free port of loopback."""
+    async def listen(self, way: Path) -> web.AppRunner:
+        """Serve on a free port of loopback, and on the Unix socket `way`."""
         app = web.Application(client_max_size=LARGEST_BYTES)
         app.router.add_route("*", "/{path:.*}", self.answer)
         # A client that has its whole answer may be gone before it is written down: that must not end the writing.
         runner = web.AppRunner(app, access_log=None, handler_cancellation=False, shutdown_timeout=FAREWELL_SECONDS)
         await runner.setup()
         await web.TCPSite(runner, LOOPBACK, 0).start()
+        await web.UnixSite(runner, str(way)).start()
         self.port = runner.addresses[0][1]
         return runner
 
@@ -124,15 +128,17 @@ def parts_of(choice: Mapping[str, Any]) -> Iterator[str]:
 
 
 @contextmanager
-def recording(gateway: Endpoint, file: Path) -> Iterator[int]:
-    """A recorder in front of the gateway, in a thread of its own: its port. Raises UsageError if the file is there."""
+def recording(gateway: Endpoint, file: Path) -> Iterator[Door]:
+    """A recorder in front of the gateway, in a thread of its own: its door. Raises UsageError if the file is there."""
     descriptor = new_file(file)
     recorder = Recorder(gateway, descriptor)
     try:
-        with running_loop() as loop:
-            runner = asyncio.run_coroutine_threadsafe(recorder.listen(), loop).result()
+        # 0700, and a short path: that of a socket has at most 107 bytes
+        with TemporaryDirectory(prefix="daybox-") as folder, running_loop() as loop:
+            way = Path(folder) / "recorder.sock"
+            runner = asyncio.run_coroutine_threadsafe(recorder.listen(way), loop).result()
             try:
-                yield recorder.port
+                yield Door(way, recorder.port)
             finally:
                 asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result()
     finally:
@@ -163,7 +169,7 @@ def new_file(file: Path) -> int:
     except OSError as error:
         raise unwritten(file, error) from None
     try:
-        append(descriptor, first_line(f"aider {AIDER_VERSION}", f"{datetime.now(UTC):%Y-%m-%d}").encode())
+        append(descriptor, first_line(f"aider {dotted(AIDER.oldest)}", f"{datetime.now(UTC):%Y-%m-%d}").encode())
     except OSError as error:
         os.close(descriptor)
         file.unlink()
@@ -187,6 +193,6 @@ def tell(file: Path, written: int) -> None:
 
 def record(box: Box, file: Path, words: Sequence[str]) -> int:
     """Run aider with a recorder before the gateway; aider's exit status."""
-    with recording(trusted(box, CLIENT), file) as port:
+    with recording(trusted(box, AIDER.name), file) as door:
         say(f"RECORDING into {file}: {WARNING}")
-        return run_aider(box, words, port=port)
+        return start_client(box, AIDER, words, recorder=door)

@@ -1,4 +1,7 @@
-"""The environment for other clients of OpenAI's or Anthropic's API: `eval "$(fab env)"`."""
+"""The environment for other clients of OpenAI's or Anthropic's API: `eval "$(fab env)"`.
+
+It also puts a program named `aider` first on PATH that is `fab launch aider`.
+"""
 
 import os
 import shlex
@@ -8,6 +11,7 @@ from pathlib import Path
 
 from invoke.context import Context
 
+from playbooks.aider_shim import write_shim
 from playbooks.boxes import STACK_HELP, find_box
 from playbooks.command import command, print_json
 from playbooks.endpoint import trusted
@@ -27,8 +31,8 @@ UNSET = ("ANTHROPIC_API_KEY", "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX
 KEY_VARIABLES = ("OPENAI_API_KEY", "ANTHROPIC_AUTH_TOKEN")
 LOOPBACK_NAMES = ("127.0.0.1", "localhost")
 WARNING = (
-    "# env: a repository's own files (.env, .claude/settings.json) can still point a client elsewhere; only"
-    " `fab launch-aider` is pinned against them"
+    "# env: a repository's own files (.env, .claude/settings.json) can still point a client elsewhere; `fab launch` is"
+    " pinned against them, and so is `aider` in this shell from now on"
 )
 
 
@@ -46,11 +50,21 @@ def variables(base: str, served: str, window_tokens: int, inherited: Mapping[str
     }
 
 
-def shell_text(values: dict[str, str], key: Path) -> str:
-    """Lines for a POSIX shell. The key itself is not among them: the shell reads it from its 0600 file."""
+def shell_text(values: dict[str, str], key: Path, shims: Path) -> str:
+    """Lines for a POSIX shell. The key itself is not among them: the shell reads it from its 0600 file.
+
+    shims: the folder that goes first on PATH.
+    """
     read = f'"$(cat {shlex.quote(str(key))})"'
     exports = [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
-    return "\n".join([f"unset {' '.join(UNSET)}", *exports, *(f"export {name}={read}" for name in KEY_VARIABLES)])
+    keys = [f"export {name}={read}" for name in KEY_VARIABLES]
+    return "\n".join([f"unset {' '.join(UNSET)}", *exports, *keys, path_line(str(shims))])
+
+
+def path_line(folder: str) -> str:
+    """Put the folder first on PATH, unless it is there already: a shell may evaluate this every day."""
+    quoted = shlex.quote(folder)
+    return f'case "$PATH" in {quoted}:*) ;; *) export PATH={quoted}:"$PATH" ;; esac'
 
 
 def direct_names(proxied_not: str) -> str:
@@ -72,5 +86,5 @@ def env(c: Context, stack: str | None = None, json: bool = False) -> None:
     if json:
         print_json({**values, "key_file": str(file)})
         return
-    print(shell_text(values, file))
+    print(shell_text(values, file, write_shim(box.stack)))
     print(WARNING, file=sys.stderr)

@@ -90,8 +90,16 @@ def check_idle(box: Box, *, consent: bool, can_ask: bool) -> None:
 
 def requests_running(box: Box) -> float:
     """How many requests vLLM is answering now; 0 if it cannot be asked: then there is nobody to cut off."""
+    counts = [running_on(box)]
+    if box.architect_name:  # another context restarts it, too
+        counts.append(running_on(box, architect=True))
+    return sum(counts)
+
+
+def running_on(box: Box, **which: bool) -> float:
+    """How many requests one vLLM of the box is answering now; 0 if it cannot be asked."""
     with suppress(BoxError):
-        return read_metrics(box_target(box)).get(RUNNING) or 0.0
+        return read_metrics(box_target(box), **which).get(RUNNING) or 0.0
     return 0.0
 
 
@@ -104,6 +112,6 @@ def row(box: Box, clients: Clients) -> dict[str, Any]:
         "model": box.model,
         "served_name": box.served_name,
         "window_tokens": clients.window_tokens,
-        "aider_rewritten": clients.aider,
+        "clients_rewritten": clients.written,
         "stages": loads(stages.read_text()) if stages.is_file() else None,
     }

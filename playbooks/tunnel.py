@@ -36,7 +36,11 @@ def open_tunnel(c: Context, stack: str | None = None) -> None:
 
     Example: fab tunnel launch-aider
     """
-    print(open_for(find_box(stack)))
+    from playbooks.clients_anew import rewrite  # it asks here whether a tunnel is open
+
+    box = find_box(stack)
+    print(open_for(box))
+    rewrite(box)  # model, window or port may be others than those that clients were told
 
 
 @command(help=STACK_HELP)

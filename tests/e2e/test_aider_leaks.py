@@ -9,20 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from playbooks.aider import Launch, find_aider, prepare
+from playbooks.clients.aider import AIDER as ROW
+from playbooks.clients.client import Launch, Way
+from playbooks.clients.program import find_program
+from playbooks.clients.start import prepare
 from playbooks.endpoint import Endpoint
 from stacks.aider_facts import SMOLLM2_AIDER
-from stacks.box import Box
-from stacks.errors import UsageError
 from tests.e2e.hostile_surroundings import EVIL, LoggingProxy, Surroundings, hostile_surroundings, logging_proxy
 from tests.playbooks.fake_box import CLIENT_KEY, SERVED, WINDOW, GatewayWorld, gateway_world
 
 SECONDS = 50
 MESSAGE = ("--message", "add a function sub", "--yes-always", "calc.py")
-try:
-    AIDER = find_aider()
-except UsageError:
-    AIDER = ""
+AIDER = find_program(ROW) or ""
 pytestmark = pytest.mark.skipif(not AIDER, reason="aider is not installed: scripts/setup")
 
 
@@ -34,17 +32,29 @@ class Scene:
     proxy: LoggingProxy
     around: Surroundings
 
-    def launch(self, *words: str, model: str = "qwen3-coder-30b") -> Launch:
-        """What `fab launch-aider -- words` would start."""
-        endpoint = Endpoint(self.gateway.port, CLIENT_KEY)
-        return prepare(box(self.gateway.port, model), endpoint, WINDOW, words, self.around.exported)
+    def launch(self, *words: str, model: str = "qwen3-coder-30b", architect: str = "") -> Launch:
+        """What `fab launch aider --unsealed -- words` would start. architect: as the second model is served."""
+        way = Way(
+            base=Endpoint(self.gateway.port).base,
+            key=CLIENT_KEY,
+            model=SERVED,
+            window_tokens=WINDOW,
+            answer_tokens=4096,
+            tools=True,
+            catalog_name=model,
+            folder=self.gateway.folder / "aider",
+            architect=architect,
+            architect_catalog_name="qwen3.8-27b" if architect else "",
+            architect_window_tokens=WINDOW if architect else 0,
+        )
+        return prepare(ROW, way, words, self.around.exported)
 
     def start(self, launch: Launch) -> subprocess.Popen[bytes]:
         """aider, in the repository."""
         return subprocess.Popen(
             [AIDER, *launch.words],
             cwd=self.around.repository,
-            env=launch.environment,
+            env=launch.environment | {"PYTHONPATH": self.around.exported["PYTHONPATH"]},  # the recorder's
             stdin=subprocess.DEVNULL,
             stdout=(self.around.home / "output").open("wb"),
             stderr=subprocess.STDOUT,
@@ -53,31 +63,9 @@ class Scene:
     def strangers(self) -> set[tuple[str, str, object]]:
         """Every contact that was not the gateway's port on loopback."""
         ours = {("connect", "127.0.0.1", self.gateway.port), ("lookup", "127.0.0.1", self.gateway.port)}
-        return self.around.contacts() - ours
-
-
-def box(port: int, model: str) -> Box:
-    """A box that serves this model of the catalog."""
-    return Box(
-        stack="s",
-        lease="lease-1",
-        cloud="local",
-        api_url="",
-        instance_id=12345678,
-        address="192.0.2.1",
-        region="r",
-        plan="p",
-        usd_per_hour=None,
-        price_source="",
-        model=model,
-        served_name=SERVED,
-        port=port,
-        dies_at="2026-01-01T00:00:00Z",
-        idle_minutes=30,
-        host_key="",
-        bundle_sha256="",
-        login_key="",
-    )
+        seen = self.around.contacts()
+        assert seen & ours, "the recorder saw nothing at all"
+        return seen - ours
 
 
 @pytest.fixture
@@ -99,6 +87,38 @@ def test_aider_contacts_the_gateway_and_nobody_else(scene: Scene, words: tuple[s
     assert prompts
     assert {prompt["model"] for prompt in prompts} == {SERVED}
     assert "planted" not in str(scene.gateway.box.asked)
+
+
+def test_a_dotenv_with_copilots_token_makes_it_ask_nobody_else_and_does_not_stop_it(scene: Scene) -> None:
+    """With another key in the environment aider asks api.github.com then, or sends nothing and exits with 0."""
+    with (scene.around.repository / ".env").open("a") as file:
+        file.write("GITHUB_COPILOT_TOKEN=planted\nAIDER_OPENAI_API_KEY=planted\n")
+    assert scene.start(scene.launch(*MESSAGE)).wait(SECONDS) == 0
+    assert scene.strangers() == set()
+    assert [asked["body"]["model"] for asked in scene.gateway.box.asked] == [SERVED]
+    assert "planted" not in str(scene.gateway.box.asked)
+
+
+SWAPPING = """calc.py
+```python
+<<<<<<< SEARCH
+    return a + b
+=======
+    return b + a
+>>>>>>> REPLACE
+```
+"""
+
+
+def test_of_two_models_the_architect_plans_and_the_first_one_edits_and_commits(scene: Scene) -> None:
+    scene.gateway.box.answers = {"thinker": "Swap the summands in calc.py.", SERVED: SWAPPING}
+    assert scene.start(scene.launch("--architect", "--no-stream", *MESSAGE, architect="thinker")).wait(SECONDS) == 0
+    assert scene.strangers() == set()
+    asked = [one["body"] for one in scene.gateway.box.asked]
+    assert [body["model"] for body in asked] == ["thinker", SERVED, SERVED]
+    assert asked[0]["chat_template_kwargs"] == {"enable_thinking": False}
+    assert "return b + a" in (scene.around.repository / "calc.py").read_text()
+    assert len(git(scene, "log", "--format=%s").splitlines()) == 2
 
 
 EDITED = "def add(a, b):\n    return a + b\n\ndef sub(a, b):\n    return a - b\n"
@@ -142,7 +162,7 @@ def code_went_to_the_proxy(scene: Scene) -> bool:
 
 def the_dead_proxy_stopped_it(scene: Scene) -> bool:
     """Whether something was meant for elsewhere, and ended at the port on which nobody listens."""
-    return ("connect", "127.0.0.1", 9) in scene.strangers()
+    return ("connect", "127.0.0.1", 9) in scene.around.contacts()
 
 
 def code_went_to_a_stranger(scene: Scene) -> bool:

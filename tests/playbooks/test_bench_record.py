@@ -42,8 +42,9 @@ def post(port: int, *, headers: dict[str, str] = KEY, **more: object) -> httpx.R
 @pytest.mark.parametrize("stream", [True, False])
 def test_the_answer_passes_and_is_written_down(world: GatewayWorld, tmp_path: Path, stream: bool) -> None:
     file = tmp_path / "mine.jsonl"
-    with recording(Endpoint(world.port), file) as port:
-        direct, passed = post(world.port, stream=stream), post(port, stream=stream)
+    with recording(Endpoint(world.port), file) as door:
+        more = {"stream": True, "stream_options": {"include_usage": True}} if stream else {"stream": False}
+        direct, passed = post(world.port, **more), post(door.port, **more)
     assert passed.status_code == 200
     assert passed.text == direct.text
     [ask] = read_session(file).asks
@@ -54,8 +55,8 @@ def test_the_file_is_for_its_owner_alone_and_whoever_records_is_told_what_it_hol
     world: GatewayWorld, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "mine.jsonl"
-    with recording(Endpoint(world.port), file) as port:
-        post(port)
+    with recording(Endpoint(world.port), file) as door:
+        post(door.port)
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert "it holds your code" in capsys.readouterr().err.replace("\n", " ")
 
@@ -63,39 +64,39 @@ def test_the_file_is_for_its_owner_alone_and_whoever_records_is_told_what_it_hol
 def test_each_line_is_whole_before_the_session_ends(world: GatewayWorld, tmp_path: Path) -> None:
     """Ctrl-C, a lost laptop: what was recorded until then can be replayed."""
     file = tmp_path / "mine.jsonl"
-    with recording(Endpoint(world.port), file) as port:
-        post(port)
+    with recording(Endpoint(world.port), file) as door:
+        post(door.port)
         wait_for(lambda: len(file.read_text().splitlines()) == 2)
         assert len(read_session(file).asks) == 1
 
 
 def test_what_failed_and_what_only_tries_is_not_recorded(world: GatewayWorld, tmp_path: Path) -> None:
     file = tmp_path / "mine.jsonl"
-    with recording(Endpoint(world.port), file) as port:
-        assert post(port, headers={}).status_code == 401
-        assert post(port, max_tokens=1).status_code == 200
+    with recording(Endpoint(world.port), file) as door:
+        assert post(door.port, headers={}).status_code == 401
+        assert post(door.port, max_tokens=1).status_code == 200
     assert not file.exists()
 
 
 def test_a_web_page_gets_nothing(world: GatewayWorld, tmp_path: Path) -> None:
-    with recording(Endpoint(world.port), tmp_path / "mine.jsonl") as port:
-        assert post(port, headers=KEY | {"Origin": "https://example.org"}).status_code == 403
-        assert post(port, headers=KEY | {"Host": f"example.org:{port}"}).status_code == 403
+    with recording(Endpoint(world.port), tmp_path / "mine.jsonl") as door:
+        assert post(door.port, headers=KEY | {"Origin": "https://example.org"}).status_code == 403
+        assert post(door.port, headers=KEY | {"Host": f"example.org:{door.port}"}).status_code == 403
     assert world.box.asked == []
 
 
 def test_an_answer_that_breaks_off_breaks_off_here_too_and_is_not_recorded(world: GatewayWorld, tmp_path: Path) -> None:
     world.box.die_after = 2
-    with recording(Endpoint(world.port), tmp_path / "mine.jsonl") as port, pytest.raises(httpx.HTTPError):
-        post(port, stream=True)
+    with recording(Endpoint(world.port), tmp_path / "mine.jsonl") as door, pytest.raises(httpx.HTTPError):
+        post(door.port, stream=True)
     assert not (tmp_path / "mine.jsonl").exists()
 
 
 def test_a_gateway_that_is_gone_is_said(tmp_path: Path) -> None:
     with gateway_world(tmp_path) as world:
         port_before = world.port
-    with recording(Endpoint(port_before), tmp_path / "mine.jsonl") as port:
-        answer = post(port)
+    with recording(Endpoint(port_before), tmp_path / "mine.jsonl") as door:
+        answer = post(door.port)
     assert answer.status_code == 503
     assert "does not answer" in json.loads(answer.text)["error"]["message"]
 
@@ -107,10 +108,10 @@ def test_another_program_in_the_gateways_place_gets_neither_aiders_key_nor_its_c
     monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
     with gateway_world(tunnel_dir("s"), witness=lambda port: witness_of(replace(BOX, stack="s", port=port))) as world:
         meant = Endpoint(world.port, witness=witness_of(replace(BOX, stack="s", port=world.port)))
-        with recording(meant, tmp_path / "mine.jsonl") as port:
-            assert post(port).status_code == 200
-    with stranger(world.port, lambda _: says({})) as other, recording(meant, tmp_path / "other.jsonl") as port:
-        answer = post(port)
+        with recording(meant, tmp_path / "mine.jsonl") as door:
+            assert post(door.port).status_code == 200
+    with stranger(world.port, lambda _: says({})) as other, recording(meant, tmp_path / "other.jsonl") as door:
+        answer = post(door.port)
     assert answer.status_code == 503
     assert "another program answers there" in json.loads(answer.text)["error"]["message"]
     assert other.sent
@@ -121,13 +122,13 @@ def test_a_disk_that_fills_up_ends_the_recording_and_not_aider(
     world: GatewayWorld, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "mine.jsonl"
-    with recording(Endpoint(world.port), file) as port:
-        post(port)
+    with recording(Endpoint(world.port), file) as door:
+        post(door.port)
         wait_for(lambda: len(file.read_text().splitlines()) == 2)
         with room_for(file.stat().st_size + 20):
-            assert [post(port).status_code, post(port).status_code] == [200, 200]
+            assert [post(door.port).status_code, post(door.port).status_code] == [200, 200]
             wait_for(lambda: "NOT RECORDING" in capsys.readouterr().err)
-        post(port)
+        post(door.port)
     said = capsys.readouterr().err
     assert "NOT RECORDING" not in said and "1 requests recorded" in said.replace("\n", " ")
     assert len(read_session(file).asks) == 1
@@ -158,7 +159,7 @@ def test_a_file_that_cannot_be_new_stops_before_aider(tmp_path: Path, name: str)
 def test_a_recorder_that_cannot_listen_leaves_neither_thread_nor_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def listen(_: Recorder) -> None:
+    async def listen(_: Recorder, __: Path) -> None:
         raise OSError("no port is left")
 
     monkeypatch.setattr(Recorder, "listen", listen)

@@ -49,9 +49,10 @@ def test_a_shell_reads_the_key_from_its_file_and_the_text_does_not_hold_it(tmp_p
     key = tmp_path / "a folder's" / "key-env"
     key.parent.mkdir()
     key.write_text("dbx-secret")
-    text = shell_text(variables(BASE, "coder", 32_768, {}), key)
+    text = shell_text(variables(BASE, "coder", 32_768, {}), key, tmp_path / "shims")
     assert "dbx-secret" not in text
-    show = 'printf "%s|" "$OPENAI_API_KEY" "$ANTHROPIC_AUTH_TOKEN" "$OPENAI_BASE_URL" "${ANTHROPIC_API_KEY-unset}"'
+    names = ("OPENAI_API_KEY", "ANTHROPIC_AUTH_TOKEN", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY-unset", "PATH")
+    show = 'printf "%s|" ' + " ".join(f'"${{{name}}}"' for name in names)
     shell, environment = ["sh", "-euc", f"{text}\n{show}"], {"ANTHROPIC_API_KEY": "k", "PATH": "/bin:/usr/bin"}
     done = subprocess.run(shell, capture_output=True, text=True, check=True, env=environment)
-    assert done.stdout == f"dbx-secret|dbx-secret|{BASE}|unset|"
+    assert done.stdout == f"dbx-secret|dbx-secret|{BASE}|unset|{tmp_path}/shims:/bin:/usr/bin|"

@@ -1,6 +1,7 @@
 """switch: what is asked of it, whom it cuts off, and what it says in the end."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -91,7 +92,7 @@ def test_running_requests_are_vllms_own_count(
     monkeypatch: pytest.MonkeyPatch, figures: dict[str, float], running: float
 ) -> None:
     monkeypatch.setattr(switch, "box_target", lambda _: None)
-    monkeypatch.setattr(switch, "read_metrics", lambda _: Metrics(figures))
+    monkeypatch.setattr(switch, "read_metrics", lambda _, **_which: Metrics(figures))
     assert requests_running(BOX) == running
 
 
@@ -109,10 +110,10 @@ def test_programs_are_told_what_is_served_and_how_it_came_to_that(
 ) -> None:
     monkeypatch.setenv("DAYBOX_STATE", str(tmp_path))
     stage_table.keep(BOX, fold(whole_run(), BOOT))
-    told = row(BOX, Clients(4096, aider=True))
+    told = row(BOX, Clients(4096, ("aider",)))
     assert {key: told[key] for key in told if key != "stages"} == {
         **{"stack": "local", "lease": BOX.lease, "model": "smollm2-135m", "served_name": "daybox-smollm2-135m"},
-        **{"window_tokens": 4096, "aider_rewritten": True},
+        **{"window_tokens": 4096, "clients_rewritten": ("aider",)},
     }
     assert told["stages"]["total_seconds"] == 15.0
 
@@ -144,3 +145,13 @@ def test_clients_are_rewritten_once_all_else_is_done(
         "local: daybox-smollm2-135m serves smollm2-135m; through the tunnel it lists 4096 tokens; "
         'other clients: eval "$(fab env)" again\n'
     )
+
+
+def test_requests_of_a_second_model_count_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def figures(_: object, *, architect: bool = False) -> Metrics:
+        return Metrics({switch.RUNNING: 2.0 if architect else 1.0})
+
+    monkeypatch.setattr(switch, "box_target", lambda _: None)
+    monkeypatch.setattr(switch, "read_metrics", figures)
+    assert requests_running(BOX) == 1
+    assert requests_running(replace(BOX, architect_name="daybox-planner")) == 3
