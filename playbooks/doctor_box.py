@@ -4,11 +4,11 @@ import hashlib
 
 from playbooks.doctor_cards import gpus
 from playbooks.doctor_check import Finding, Question, no_matter, ok, unknown, wrong
-from playbooks.doctor_exam import LEAST_FREE_MIB, SHM, SHM_ROOM, Exam
+from playbooks.doctor_exam import ARCHITECT, LEAST_FREE_MIB, SHM, SHM_ROOM, Exam
 from playbooks.doctor_stack import judged_clock, told
 from playbooks.stage_errors import shortened
 from playbooks.stages import IN_GRAPH
-from playbooks.start_logs import NOTHING_WRONG
+from playbooks.start_logs import NOTHING_WRONG, diagnosed
 from playbooks.tunnel_files import box_key_file
 from stacks.errors import BoxError, ConfigError, ModelError
 
@@ -166,6 +166,25 @@ def completion(exam: Exam) -> Finding:
     return wrong(f"none came: {found['status']}: {found['said']}", way_out(exam))
 
 
+def architect(exam: Exam) -> Finding:
+    """The second vLLM, of a box that has one: it answers, or what its container and its log say."""
+    found = exam.section("architect")
+    if found is None:
+        return no_matter("one model has both roles")
+    answer, there = found["completion"], found["container"]
+    if answer["came"]:
+        return ok(f"{exam.box.architect_name} answered in {answer['seconds']:.1f} s")
+    if unready := not_yet(exam):
+        return unready
+    state = f"is {there['status']}, started again {there['restarts']} times" if there else "is not there"
+    cause = diagnosed([found["log"]], answers=False) if there else None
+    why = f"{cause.cause}: {cause.evidence}" if cause and cause.cause not in NOTHING_WRONG else answer["said"]
+    return wrong(
+        f"{ARCHITECT} {state}; it does not answer: {why}",
+        f"see fab logs --of architect; start it again: fab ssh -- docker restart {ARCHITECT}" if there else BOOTSTRAP,
+    )
+
+
 def no_answer(exam: Exam, name: str) -> Finding | None:
     """What a question to vLLM comes to if nobody answered it; None if somebody did."""
     if exam.has(name):
@@ -210,4 +229,5 @@ QUESTIONS: tuple[Question[Exam], ...] = (
     Question("box/log", ModelError, log),
     Question("box/models", ModelError, models),
     Question("box/completion", ModelError, completion),
+    Question("box/architect", ModelError, architect),
 )

@@ -4,27 +4,48 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
-from stacks.errors import BoxError, CloudError, ConfigError, DayboxError, ModelError
+from stacks.errors import BoxError, CloudError, ConfigError, DayboxError, LeakError, ModelError
 from stacks.printable import printable
 
 State = Literal["ok", "wrong", "unknown", "not-applicable"]
 T = TypeVar("T")
-LONGEST_TEXT = 1000  # characters: every conflicting file must find room to be named
-# Whose exit status is taken if several are wrong: what keeps everything else from working comes first.
-GRAVEST = (BoxError, ModelError, CloudError, ConfigError)
+LONGEST_TEXT = 1000  # characters
+# Whose exit status is taken if several are wrong. That code would go elsewhere (8) is graver than that nothing works;
+# then what keeps everything else from working comes first: box (5), model (6), cloud (4), config (3).
+GRAVEST = (LeakError, BoxError, ModelError, CloudError, ConfigError)
+
+
+@dataclass(frozen=True)
+class Detail:
+    """One place that leads a client elsewhere. effect: what the launcher does about it; why: it can do no more."""
+
+    place: str
+    names: tuple[str, ...]
+    effect: Literal["overruled", "not started"]
+    why: str = ""
+
+    def words(self) -> str:
+        """For people."""
+        why = f", {self.why}" if self.why else ""
+        return one_line(f"{self.place}: {', '.join(self.names)}: {self.effect}{why}")
+
+    def row(self) -> dict[str, Any]:
+        """As `fab doctor --json` prints it."""
+        return {"place": self.place, "names": list(self.names), "effect": self.effect, "why": self.why}
 
 
 @dataclass(frozen=True)
 class Finding:
     """What one look found. fact: for people; cure: what to do about it, empty if nothing is to be done.
 
-    kind: of the error that it is if wrong; None: that of its question.
+    kind: of the error that it is if wrong; None: that of its question. details: each has a line of its own.
     """
 
     state: State
     fact: str
     cure: str = ""
     kind: type[DayboxError] | None = None
+    details: tuple[Detail, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -45,10 +66,13 @@ class Check:
     fact: str
     cure: str
     kind: type[DayboxError]
+    details: tuple[Detail, ...] = ()
 
     def row(self) -> dict[str, Any]:
-        """As `fab doctor --json` prints it."""
-        return {"name": self.name, "state": self.state, "fact": self.fact, "cure": self.cure}
+        """As `fab doctor --json` prints it: the fact is whole there, and where there are details they are rows, too."""
+        fact = "; ".join([self.fact, *(detail.words() for detail in self.details)])
+        row = {"name": self.name, "state": self.state, "fact": fact, "cure": self.cure}
+        return row | ({"conflicts": [detail.row() for detail in self.details]} if self.details else {})
 
 
 def ok(fact: str) -> Finding:
@@ -56,9 +80,9 @@ def ok(fact: str) -> Finding:
     return Finding("ok", fact)
 
 
-def wrong(fact: str, cure: str, kind: type[DayboxError] | None = None) -> Finding:
+def wrong(fact: str, cure: str, kind: type[DayboxError] | None = None, *, details: Iterable[Detail] = ()) -> Finding:
     """Something is, and what cures it."""
-    return Finding("wrong", fact, cure, kind)
+    return Finding("wrong", fact, cure, kind, tuple(details))
 
 
 def unknown(why: str, cure: str = "") -> Finding:
@@ -89,7 +113,8 @@ def answered(question: Question[T], about: T) -> Check:
         found = unknown(error.fact, error.hint)
     except Exception as error:  # the check itself is broken: the others are still worth something
         found = unknown(f"this check broke: {type(error).__name__}: {error}")
-    return Check(question.name, found.state, one_line(found.fact), one_line(found.cure), found.kind or question.kind)
+    kind = found.kind or question.kind
+    return Check(question.name, found.state, one_line(found.fact), one_line(found.cure), kind, found.details)
 
 
 def unasked(questions: Iterable[Question[Any]], why: str, cure: str = "") -> list[Check]:

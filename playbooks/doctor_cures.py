@@ -124,6 +124,7 @@ def fitted(situation: Situation, *, tp: int | None = None, kv_dtype: str = "", s
         tp=tp or settings.tp,
         kv_dtype=kv_dtype or settings.kv_cache_dtype,
         memory_share=share or settings.gpu_memory_utilization,
+        budget_gib=None if share or not settings.architect else settings.fit.budget_gib,
         sequences=settings.max_num_seqs,
         batched_tokens=settings.max_num_batched_tokens,
     )

@@ -22,14 +22,14 @@ from stacks.ssh import Target, run
 if TYPE_CHECKING:
     from stacks.settings import Settings
 
-PROJECT, CONTAINER = "daybox", "vllm"  # of our compose file
+PROJECT, CONTAINER, ARCHITECT = "daybox", "vllm", "vllm-architect"  # of our compose file
 START_STAGES = ("vllm", "ready")  # those that start it, and wait for it
 LEAST_FREE_MIB = 512  # a start, its logs and its compile cache; the stages call 64 full
 SHM = "/dev/shm"  # memory, no disk: what frees a disk frees nothing there
 SHM_ROOM = "see what lies in /dev/shm (fab ssh) and remove what no process uses; a reboot empties it"
 # As stage.py and download.py say it, and we ourselves.
-FULL = re.compile(r"^the disk of \S+ (is full|has [\d.]+ GiB free, the model needs)|^/\S* has \d+ MiB free$")
-EXAM_SECONDS = 120  # a completion may take 45 of them, a slow disk or Docker some more
+FULL = re.compile(r"^the disk of \S+ (is full|has [\d.]+ GiB free, the models? needs?)|^/\S* has \d+ MiB free$")
+EXAM_SECONDS = 180  # each of two completions may take 45 of them, a slow disk or Docker some more
 NOT_STARTED = Diagnosis("unknown", "", "vLLM was never started, or its container is gone: fab bootstrap", {})
 
 
@@ -166,7 +166,7 @@ def old_containers(exam: Exam) -> list[str]:
 def is_old(row: Mapping[str, str]) -> bool:
     """Whether it is ours and left over. A compose that was cut short leaves the old vLLM as `<hash>_vllm`."""
     ours = row.get("project") == PROJECT
-    return ours and row["name"] != CONTAINER and row["name"].endswith(f"_{CONTAINER}")
+    return ours and row["name"].endswith((f"_{CONTAINER}", f"_{ARCHITECT}"))
 
 
 def examine(box: Box, target: Target, settings: "Settings | None") -> Exam:

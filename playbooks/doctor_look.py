@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from playbooks import doctor_box, doctor_setup, doctor_stack
+from playbooks import doctor_box, doctor_clients, doctor_setup, doctor_stack
+from playbooks.clients.client import Place
 from playbooks.doctor_check import Check, all_answered, gravest, unasked, wrongs
 from playbooks.doctor_exam import Exam, examine
 from playbooks.doctor_stack import Stack, told
@@ -35,17 +36,18 @@ def look(named: str | None) -> Examined:
     box = told(lambda: stack.box)
     with ThreadPoolExecutor(max_workers=1) as beside:
         asking = beside.submit(box_checks, stack, box)
-        here = all_answered(doctor_setup.QUESTIONS, setting(stack, box))
+        here = all_answered(doctor_setup.QUESTIONS, where := place(stack, box))
+        here += doctor_clients.client_checks(where)
         here += all_answered(doctor_stack.QUESTIONS, stack)
         there, exam = asking.result()
     return Examined(told(lambda: stack.name), [*here, *there], exam)
 
 
-def setting(stack: Stack, box: Box | None) -> doctor_setup.Setting:
+def place(stack: Stack, box: Box | None) -> Place:
     """Where the user stands."""
     settings = None if box else told(lambda: stack.settings)
     port = box.port if box else settings.port if settings else None
-    return doctor_setup.Setting(os.environ, Path.cwd(), Path.home(), port)
+    return Place(os.environ, Path.cwd(), Path.home(), port)
 
 
 def box_checks(stack: Stack, box: Box | None) -> tuple[list[Check], Exam | None]:

@@ -5,41 +5,32 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from playbooks.aider import AIDER_VERSION, find_aider
 from playbooks.boxes import ROOT
+from playbooks.clients.client import Place
 from playbooks.doctor_check import Finding, Question, no_matter, ok, unknown, wrong
-from playbooks.doctor_clients import Conflict, conflicts, keys_set, unreadable
-from stacks.errors import ConfigError, UsageError
+from playbooks.doctor_clients import keys_set
+from stacks.errors import ConfigError
 from stacks.places import state_dir
 
 PULUMI_FLOOR, PULUMI_NEXT = (3, 259, 0), (4,)  # scripts/installer/pins.py says why; a test compares them
 PROGRAM_SECONDS = 30
 SET_UP = "run: scripts/setup"
+PATH = "PATH"
 # Each silently wins over what `source scripts/env` sets, which therefore unsets it.
 OVERRIDES = ("PULUMI_CONFIG_PASSPHRASE", "LINODE_URL", "LINODE_API_VERSION", "LINODE_CONFIG", "LINODE_CA")
 # What is secret in the state folder; what is not below is ciphertext, public, or no secret.
 SECRETS = (
     *("passphrase", "sweep/token", "stacks/*/*_ed25519", "stacks/*/box_key"),
-    *("stacks/*/tunnel/keys.json", "stacks/*/tunnel/key-*", "stacks/*/aider/model.settings.yml"),
+    *("stacks/*/tunnel/keys.json", "stacks/*/tunnel/key-*", "stacks/*/tunnel/witness", "stacks/*/clients/*"),
+    "own/*/record.json",
 )
 
 
-@dataclass(frozen=True)
-class Setting:
-    """Where the user stands. port: of the stack's gateway; None if it is not known."""
-
-    environment: Mapping[str, str]
-    folder: Path
-    home: Path
-    port: int | None
-
-
-def libraries(_: Setting) -> Finding:
+def libraries(_: Place) -> Finding:
     """The Python that runs this, and the libraries that requirements.txt pins."""
     pins = re.findall(r"^([\w.-]+)==([\w.+!-]+)(.*)$", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
     # A pin with a marker is for some systems only, so it may be missing, and may come twice.
@@ -65,7 +56,7 @@ def installed(name: str) -> str:
         return ""
 
 
-def pulumi(about: Setting) -> Finding:
+def pulumi(about: Place) -> Finding:
     """The Pulumi CLI and its language host."""
     missing = [name for name in ("pulumi", "pulumi-language-python") if not shutil.which(name)]
     if missing:
@@ -80,21 +71,7 @@ def pulumi(about: Setting) -> Finding:
     return ok(f"pulumi {said}")
 
 
-def aider(_: Setting) -> Finding:
-    """The aider that `fab launch-aider` would start."""
-    try:
-        executable = find_aider()
-    except UsageError as error:
-        return wrong(error.fact, error.hint)
-    if Path(executable).parts[-3:-1] == (AIDER_VERSION, "bin"):
-        return ok(f"aider {AIDER_VERSION}, {executable}")
-    said = first_words(executable, "--version")
-    if AIDER_VERSION in said:
-        return ok(f"{said}, {executable}")
-    return wrong(f"{executable}: {said or 'says no version'}; its pins were measured with {AIDER_VERSION}", SET_UP)
-
-
-def ssh(_: Setting) -> Finding:
+def ssh(_: Place) -> Finding:
     """OpenSSH's client, which carries everything."""
     missing = [name for name in ("ssh", "ssh-keygen") if not shutil.which(name)]
     if missing:
@@ -114,12 +91,12 @@ def first_words(*words: str) -> str:
     return ((done.stdout.strip() or done.stderr.strip()).splitlines() or [""])[0]
 
 
-def state(_: Setting) -> Finding:
-    """The state folder and every secret in it: yours alone."""
+def state(about: Place) -> Finding:
+    """The state folder and every secret in it, and the files of your own that hold a client's key: yours alone."""
     folder = state_dir()
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         return wrong(f"{folder}: you cannot write there", "whose is it? `ls -ld` it, or set DAYBOX_STATE")
-    if loose := sorted(set(open_to_others(folder))):
+    if loose := sorted({*open_to_others(folder), *open_keys(about.home)}):
         words = " ".join(map(str, loose))
         return wrong(f"others may read {words}", f"chmod go= {words}")
     return ok(f"{folder}, yours alone")
@@ -132,7 +109,14 @@ def open_to_others(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def passphrase(about: Setting) -> Finding:
+def open_keys(home: Path) -> Iterator[Path]:
+    """Files of the user's own into which `--config` put a key, and that others may read by now."""
+    from playbooks.own_record import key_files
+
+    return (file for file in key_files(home) if file.is_file() and file.stat().st_mode & 0o077)
+
+
+def passphrase(about: Place) -> Finding:
     """The passphrase of Pulumi's secrets, and that Pulumi is pointed at it and at daybox's own state."""
     file = state_dir() / "passphrase"
     if not file.is_file() or not file.read_text().strip():
@@ -148,45 +132,24 @@ def passphrase(about: Setting) -> Finding:
     return ok(f"{file}, and Pulumi is pointed at it")
 
 
-def variables(about: Setting) -> Finding:
-    """Variables of this shell that lead Pulumi or a client elsewhere."""
-    found = [one for one in all_conflicts(about) if not is_file(one.place)]
-    names = [name for one in found for name in one.names]
+def variables(about: Place) -> Finding:
+    """Variables of this shell that lead Pulumi, or any client, elsewhere."""
+    from playbooks.clients.everywhere import for_all
+
+    names = [name for one in for_all(about) for name in one.names]
     names += [name for name in OVERRIDES if name in about.environment]
     if names:
-        cure = f"unset {' '.join(names)}; or `fab launch-aider`, which is pinned against them"
+        gone = [name for name in names if name != PATH]
+        cures = ["take what is not absolute out of PATH"] if PATH in names else []
+        cures += [f"unset {' '.join(gone)}"] if gone else []
+        cure = f"{'; '.join(cures)}; `fab launch` starts clients without them"
         return wrong(f"lead elsewhere than to your box: {', '.join(names)}", cure)
     keys = keys_set(about.environment)
-    beside = f"; keys of providers, which `fab launch-aider` does not pass on: {', '.join(keys)}" if keys else ""
+    beside = f"; keys of providers, which `fab launch` does not pass on: {', '.join(keys)}" if keys else ""
     return ok(f"none leads elsewhere{beside}")
 
 
-def files(about: Setting) -> Finding:
-    """Files of home, repository and this folder that lead a client elsewhere."""
-    found = [one for one in all_conflicts(about) if is_file(one.place)]
-    broken = [one for one in found if one.breaks]
-    if broken:
-        cure = "take that line out: with it aider sends nothing, says little, and exits with 0"
-        return wrong("; ".join(one.words() for one in found), cure)
-    if found:
-        cure = "take those lines out, or work with `fab launch-aider`, which is pinned against them"
-        return wrong("; ".join(one.words() for one in found), cure)
-    if closed := unreadable(about.folder, about.home):
-        return unknown(f"cannot be read: {', '.join(map(str, closed))}")
-    return ok("no .env, .aider.* or .claude/settings of home, repository or this folder leads elsewhere")
-
-
-def all_conflicts(about: Setting) -> list[Conflict]:
-    """Wherever the user stands."""
-    return conflicts(about.environment, about.folder, about.home, about.port)
-
-
-def is_file(place: str) -> bool:
-    """Whether a conflict stands in a file."""
-    return place.startswith("/")
-
-
-def timer(_: Setting) -> Finding:
+def timer(_: Place) -> Finding:
     """The second killer: a sweep that this laptop runs by itself."""
     from datetime import UTC, datetime
 
@@ -207,11 +170,9 @@ INSTALL = "fab sweep --install-timer"
 QUESTIONS = (
     Question("laptop/libraries", ConfigError, libraries),
     Question("laptop/pulumi", ConfigError, pulumi),
-    Question("laptop/aider", ConfigError, aider),
     Question("laptop/ssh", ConfigError, ssh),
     Question("laptop/state", ConfigError, state),
     Question("laptop/passphrase", ConfigError, passphrase),
     Question("laptop/variables", ConfigError, variables),
-    Question("laptop/files", ConfigError, files),
     Question("laptop/sweep", ConfigError, timer),
 )

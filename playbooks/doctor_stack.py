@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, TypeVar
 from playbooks.box_standing import Listing, listing
 from playbooks.boxes import box_of, find_settings, meant_stack
 from playbooks.doctor_check import Finding, Question, faulty, no_matter, ok, unknown, wrong
-from playbooks.endpoint import Endpoint
+from playbooks.endpoint import Endpoint, GatewayStatus
 from playbooks.gateway_process import orders_for
 from playbooks.keys import KEYS_FILE, client_key, read_keys
 from playbooks.port import check_port
-from playbooks.tunnel_files import box_key_file, living_pid, read_orders, tunnel_dir
+from playbooks.tunnel_files import Orders, box_key_file, living_pid, read_orders, tunnel_dir
 from playbooks.tunnel_status import last_word
 from playbooks.witness import witness_in
 from stacks.box import Box, box_target
@@ -168,12 +168,29 @@ def gateway(about: Stack) -> Finding:
         except DayboxError as error:
             return faulty(error)
         return not_open(about, f"no gateway runs; port {port} is free")
-    found = Endpoint(orders.port).status() if orders else None
+    found = proved_status(orders) if orders else None
+    if isinstance(found, BoxError):
+        return wrong(found.fact, found.hint)
     if orders is None or found is None:
         return wrong(f"the gateway, process {pid}, does not answer", f"fab tunnel.close, then {OPEN_IT}")
     if found.stack != about.name or orders.port != port:
         return wrong(f"port {orders.port} is held for stack {found.stack}", f"fab tunnel.close, then {OPEN_IT}")
     return ok(f"ours, process {pid}, holds 127.0.0.1:{port}")
+
+
+def proved_status(orders: Orders) -> GatewayStatus | BoxError | None:
+    """What the gateway with these orders says, once it has proved that it is that one.
+
+    None if nobody answers; the error if who answers cannot prove it: what that one says is worth nothing.
+    """
+    endpoint = Endpoint(orders.port, witness=witness_in(orders))
+    try:
+        endpoint.proved().close()
+    except BoxError as error:
+        return error
+    except OSError:
+        return None
+    return endpoint.status()
 
 
 def tunnel(about: Stack) -> Finding:
@@ -183,9 +200,9 @@ def tunnel(about: Stack) -> Finding:
     if living_pid(folder) is None or orders is None:
         word = "" if has_none(about) else last_word(folder)
         return wrong(f"it ended: {word}", OPEN_IT) if word else not_open(about, "it is not open")
-    found = Endpoint(orders.port).status()
-    if found is None:
-        return unknown("its gateway does not answer")
+    found = proved_status(orders)
+    if found is None or isinstance(found, BoxError):
+        return unknown("its gateway does not answer, or cannot prove that it is ours; `stack/gateway` says which")
     here = about.box
     if here and (orders.instance_id, orders.lease) != (here.instance_id, here.lease):
         return wrong(f"it leads to box {orders.instance_id}, the stack's is {here.instance_id}", OPEN_IT)
@@ -212,8 +229,8 @@ def client_keys(about: Stack) -> Finding:
         cure = f"remove it: new keys are made; then {OPEN_IT}"
         return wrong(f"{folder / KEYS_FILE}: is no list of keys", cure)
     orders = read_orders(about.name)
-    status = Endpoint(orders.port).status() if orders and living_pid(folder) else None
-    if orders is None or status is None or not status.up:
+    status = proved_status(orders) if orders and living_pid(folder) else None
+    if orders is None or status is None or isinstance(status, BoxError) or not status.up:
         return not_open(about, f"{len(keys)} client keys; the tunnel is not up to try one")
     try:
         served = Endpoint(orders.port, client_key(about.name, "daybox"), witness_in(orders)).served()

@@ -34,10 +34,11 @@ def show(out: "Console", checks: Sequence[Check], diagnosis: Diagnosis | None) -
 
 
 def lines(checks: Iterable[Check]) -> list[tuple[str, str, str]]:
-    """Rows of the table. A cure has a line of its own, under the fact, where something is to be done."""
+    """Rows of the table. Details have lines of their own, under the fact; a cure, where something is to be done."""
     found = list[tuple[str, str, str]]()
     for check in sorted(checks, key=lambda one: ORDER.index(one.state)):
         found.append((SHOWN[check.state], check.name, check.fact))
+        found += [("", "", f"- {detail.words()}") for detail in check.details]
         if check.cure and check.state != "ok":
             found.append(("", "", f"-> {check.cure}"))
     return found

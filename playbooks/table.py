@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,7 +30,9 @@ def show_table(out: "Console", columns: Sequence[Column], rows: Iterable[Sequenc
     shown = [index for index, column in enumerate(columns) if out.width >= WIDE or not column.spare]
     table = Table(box=None, pad_edge=False)
     for index in shown:
-        table.add_column(columns[index].name, justify="right" if columns[index].right else "left")
+        # Fold: a path longer than its column is broken, not cut, for somebody has to type it.
+        justify: Literal["right", "left"] = "right" if columns[index].right else "left"
+        table.add_column(columns[index].name, justify=justify, overflow="fold")
     for row in rows:
         table.add_row(*(Text(row[index]) for index in shown))
     out.print(table)

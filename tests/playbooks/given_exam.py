@@ -58,6 +58,7 @@ FACTS: Mapping[str, Any] = {
     "queue": {"requests": 0.0, "progress": ["40.0", "9.0", "0.0"]},
     "completion": {"status": 200, "came": True, "seconds": 0.5, "said": ""},
     "queue_later": {"requests": 0.0, "progress": ["71.0", "10.0", "0.0"]},
+    "architect": None,
     "key": "2e81a93d6eae4f802aa5a4d51bfdcf5dfba633d21ada41ea74a94b7b636f5835",
 }
 SILENT = {"broken": "<urlopen error [Errno 111] Connection refused>"}

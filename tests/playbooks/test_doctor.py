@@ -16,17 +16,17 @@ from playbooks.doctor_box import QUESTIONS
 from playbooks.doctor_check import Check, all_answered
 from playbooks.doctor_look import Examined, box_checks, judge
 from playbooks.doctor_stack import Stack
-from stacks.errors import BoxError, ConfigError, ModelError, UsageError
+from stacks.errors import BoxError, ConfigError, LeakError, ModelError, UsageError
 from tests.playbooks.given_exam import DAMAGED, HANGS, HEALTHY, KV_TOO_SMALL, exam, silent
 from tests.playbooks.pretend_box import BOX
 from tests.shipped import settings_of
 
 
-def fab(*words: str, stdin: bytes = b"", **variables: str) -> "subprocess.CompletedProcess[bytes]":
-    """As it is typed, without Pulumi, a stack or a box."""
+def fab(*words: str, stdin: bytes = b"", folder: Path = ROOT, **variables: str) -> "subprocess.CompletedProcess[bytes]":
+    """As it is typed in a folder, without Pulumi, a stack or a box."""
     environment = {"PATH": "/usr/bin:/bin", "HOME": variables.pop("HOME", "/nonexistent"), **variables}
-    argv = [sys.executable, "-m", "fabric", "doctor", *words]
-    return subprocess.run(argv, cwd=ROOT, env=environment, input=stdin, capture_output=True, check=False)
+    argv = [sys.executable, "-m", "fabric", "--search-root", str(ROOT), "doctor", *words]
+    return subprocess.run(argv, cwd=folder, env=environment, input=stdin, capture_output=True, check=False)
 
 
 def test_a_log_of_a_failed_start_is_named_with_cause_and_cure(tmp_path: Path) -> None:
@@ -101,6 +101,24 @@ def test_for_people_what_is_wrong_comes_first_and_each_has_its_cure(tmp_path: Pa
     assert lines[2].strip() == "-> source scripts/env"
     assert lines[-1].endswith("not-applicable")
     assert done.stderr.decode().startswith("fab doctor: ")
+
+
+@pytest.mark.parametrize(("folder", "status"), [("plain", ConfigError.exit_code), ('qu"ote', LeakError.exit_code)])
+def test_what_would_win_over_daybox_ends_with_8_whatever_else_is_wrong(
+    tmp_path: Path, folder: str, status: int
+) -> None:
+    """opencode takes the name of a folder for configuration, whoever starts it."""
+    program, repository = tmp_path / "bin/opencode", tmp_path / folder
+    for place in (program.parent, repository):
+        place.mkdir()
+    program.write_text("#!/bin/sh\necho 1.18.33\n")
+    program.chmod(0o755)
+    path, state = f"{program.parent}:/usr/bin:/bin", str(tmp_path / "state")
+    done = fab("--json", folder=repository, DAYBOX_STATE=state, HOME=str(tmp_path), PATH=path)
+    row = next(row for row in json.loads(done.stdout)["checks"] if row["name"] == "client/opencode")
+    assert done.returncode == status
+    assert (row["state"] == "wrong") == (status == LeakError.exit_code)
+    assert [one["effect"] for one in row.get("conflicts", [])] == (["not started"] if status == 8 else [])
 
 
 def checked(*kinds: Any) -> list[Check]:

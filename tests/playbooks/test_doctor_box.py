@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,11 @@ def settings(tmp_path: Path) -> Settings:
 def test_nothing_is_wrong_with_the_box_that_was_recorded(settings: Settings) -> None:
     told = exam(settings=settings, report={"bundle": bundle_for(settings).sha256})
     checks = all_answered(QUESTIONS, told)
-    assert [check.name for check in checks if check.state == "not-applicable"] == ["box/gpu", "box/key"]
+    assert [check.name for check in checks if check.state == "not-applicable"] == [
+        "box/gpu",
+        "box/key",
+        "box/architect",
+    ]
     assert {check.state for check in checks} == {"ok", "not-applicable"}
 
 
@@ -231,3 +236,42 @@ def test_a_log_that_nobody_understands_is_unknown() -> None:
 
 def test_clocks_are_compared() -> None:
     assert said(doctor_box.clock(exam(ahead=-90.0))) == ("wrong", "the box's clock is 90 s behind this laptop's")
+
+
+RUNS = FACTS["container"] | {"restarts": 2}
+NO_ANSWER = {"status": 0, "came": False, "seconds": 0.0, "said": "Connection refused"}
+WITH_TWO = replace(BOX, architect_name="daybox-planner")
+
+
+def second(**parts: Any) -> Exam:
+    """The exam of a box with two models, whose second one is as said."""
+    whole = {"container": RUNS, "completion": NO_ANSWER, "log": HEALTHY} | parts
+    return exam(WITH_TWO, architect=whole)
+
+
+def test_a_second_model_that_answers_is_right() -> None:
+    answer = {"status": 200, "came": True, "seconds": 0.4, "said": ""}
+    assert said(doctor_box.architect(second(completion=answer))) == ("ok", "daybox-planner answered in 0.4 s")
+
+
+def test_a_second_model_that_does_not_answer_is_named_with_its_state_and_the_cause_in_its_log() -> None:
+    found = doctor_box.architect(second(log=KV_TOO_SMALL))
+    assert found.state == "wrong"
+    assert found.fact.startswith(
+        "vllm-architect is running, started again 2 times; it does not answer: kv-too-small: ValueError: To serve"
+    )
+    assert found.cure == "see fab logs --of architect; start it again: fab ssh -- docker restart vllm-architect"
+
+
+def test_a_second_model_that_hangs_says_nothing_of_a_cause() -> None:
+    assert doctor_box.architect(second()).fact == (
+        "vllm-architect is running, started again 2 times; it does not answer: Connection refused"
+    )
+
+
+def test_a_second_container_that_is_not_there_is_brought_by_bootstrap() -> None:
+    found = doctor_box.architect(second(container=None))
+    assert (found.fact, found.cure) == (
+        "vllm-architect is not there; it does not answer: Connection refused",
+        "fab bootstrap",
+    )

@@ -1,128 +1,183 @@
-"""What would lead a client elsewhere is found, wherever it stands, and named without its value."""
+"""A doctor names every client, its version, and each place that would lead it elsewhere, with what is done about it."""
 
+import os
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from playbooks.doctor_clients import conflicts, keys_set, leading, unreadable
+from playbooks import seal
+from playbooks.clients import CLIENTS
+from playbooks.clients.client import Client, Conflict, Place, Way
+from playbooks.doctor_check import Check, Detail, Finding
+from playbooks.doctor_clients import ask, client_checks, details, keys_set
+from playbooks.doctor_look import Examined, judge
+from playbooks.doctor_view import lines
+from stacks.errors import ConfigError, LeakError
 
-PORT = 18_001
-OURS = f"http://127.0.0.1:{PORT}/v1"
-
-
-@pytest.mark.parametrize(
-    ("values", "names"),
-    [
-        ({}, []),
-        ({"OPENAI_BASE_URL": OURS, "ANTHROPIC_BASE_URL": f"http://localhost:{PORT}"}, []),  # as `fab env` sets them
-        ({"OPENAI_BASE_URL": "https://api.example.com/v1"}, ["OPENAI_BASE_URL"]),
-        ({"OPENAI_API_BASE": "http://127.0.0.1:11434/v1"}, ["OPENAI_API_BASE"]),  # another server of this laptop
-        ({"OPENAI_BASE_URL": "http://127.0.0.1:no"}, ["OPENAI_BASE_URL"]),
-        ({"OPENAI_BASE_URL": ""}, []),
-        ({"AIDER_WEAK_MODEL": "claude-x"}, ["AIDER_WEAK_MODEL"]),
-        ({"CLAUDE_CODE_USE_BEDROCK": "1"}, ["CLAUDE_CODE_USE_BEDROCK"]),
-        ({"GITHUB_COPILOT_TOKEN": "t"}, ["GITHUB_COPILOT_TOKEN"]),
-        ({"LITELLM_LOCAL_MODEL_COST_MAP": ""}, ["LITELLM_LOCAL_MODEL_COST_MAP"]),
-        ({"LITELLM_LOCAL_MODEL_COST_MAP": "True"}, []),
-        ({"OPENAI_API_KEY": "sk-1"}, []),  # a key alone leads nowhere
-    ],
-)
-def test_variables_that_lead_elsewhere(values: dict[str, str], names: list[str]) -> None:
-    assert leading(values, PORT) == names
+OVERRULED = Conflict("/repo/.env", ("OPENAI_BASE_URL", "http_proxy"))
+WINS = Conflict("/etc/x/managed.json", ("env",), wins="an administrator's settings beat every other")
 
 
-@pytest.mark.parametrize(
-    ("values", "names"),
-    [
-        ({"http_proxy": "http://p:1"}, ["http_proxy"]),
-        ({"HTTP_PROXY": "http://p:1", "ALL_PROXY": "http://p:1"}, ["HTTP_PROXY", "ALL_PROXY"]),
-        ({"https_proxy": "http://p:1"}, []),  # the gateway speaks no TLS
-        ({"http_proxy": "http://p:1", "no_proxy": "localhost, 127.0.0.1"}, []),
-        ({"http_proxy": "http://p:1", "NO_PROXY": "*"}, []),
-        ({"http_proxy": "http://p:1", "NO_PROXY": "localhost"}, ["http_proxy"]),  # clients are given the address
-        ({"http_proxy": "http://p:1", "no_proxy": "", "NO_PROXY": "127.0.0.1"}, ["http_proxy"]),  # lower case wins
-        ({"NO_PROXY": ""}, ["NO_PROXY"]),
-    ],
-)
-def test_proxies_that_would_be_sent_every_prompt(values: dict[str, str], names: list[str]) -> None:
-    assert leading(values, PORT) == names
+def client(*found: Conflict, name: str = "someone") -> Client:
+    def files(_: Way) -> dict[str, str]:
+        return {}
 
+    def words(_: Way, own: object) -> list[str]:
+        return []
 
-def test_without_a_port_no_address_is_ours() -> None:
-    assert leading({"OPENAI_BASE_URL": OURS}, None) == ["OPENAI_BASE_URL"]
+    return Client(
+        name=name,
+        title="Someone",
+        program="someone",
+        install="npm install -g someone",
+        oldest=(2, 0),
+        below=(3,),
+        least_window=0,
+        files=files,
+        words=words,
+        conflicts=lambda _: list(found),
+    )
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> tuple[Path, Path, Path]:
-    """Home, a repository, and a folder in it."""
-    home, root = tmp_path / "home", tmp_path / "repository"
-    folder = root / "src"
-    for path in (home, root / ".git", folder):
-        path.mkdir(parents=True)
-    return home, root, folder
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """A laptop with one folder on PATH, and nothing in it."""
+    monkeypatch.setenv("DAYBOX_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    for name in ("bin", "home", "work"):
+        (tmp_path / name).mkdir()
+    return Place({}, tmp_path / "work", tmp_path / "home", 18_001)
 
 
-def found(places: tuple[Path, Path, Path]) -> list[str]:
-    home, _, folder = places
-    return [one.words() for one in conflicts({}, folder, home, PORT)]
+@pytest.fixture
+def program(here: Place, tmp_path: Path) -> Path:
+    """The client's program, of version 2.1.0."""
+    file = tmp_path / "bin/someone"
+    file.write_text("#!/bin/sh\necho someone 2.1.0\n")
+    file.chmod(0o755)
+    return file
 
 
-def test_every_file_that_aider_and_claude_read_is_named(places: tuple[Path, Path, Path]) -> None:
-    home, root, folder = places
-    (home / ".aider").mkdir()
-    (home / ".aider/oauth-keys.env").write_text("OPENAI_API_BASE=https://x\n")
-    (home / ".env").write_text("export http_proxy='http://p:1'\nno_proxy=\n")
-    (root / ".env").write_text("# OPENAI_BASE_URL=https://x\nAIDER_MODEL=gpt\nSAFE=1\n")
-    (folder / ".env").write_text("GITHUB_COPILOT_TOKEN=t\n")
-    (home / ".aider.conf.yml").write_text("weak-model: anthropic/x\nauto-commits: false\n")
-    (root / ".aider.conf.yml").write_text("sonnet: true\nset-env:\n  - A=b\n")
-    (root / ".aider.model.settings.yml").write_text(
-        "- name: aider/extra_params\n  extra_params:\n    api_base: http://x\n"
+def said(found: Finding) -> tuple[str, str, str]:
+    return found.state, found.fact, found.cure
+
+
+def test_a_client_that_nothing_leads_is_right_with_its_version(here: Place, program: Path) -> None:
+    assert said(ask(client(), here)) == ("ok", f"2.1.0, {program}; nothing leads it elsewhere", "")
+
+
+def test_what_is_overruled_is_wrong_for_whoever_starts_it_by_hand(here: Place, program: Path) -> None:
+    found = ask(client(OVERRULED), here)
+    assert said(found) == (
+        "wrong",
+        f"2.1.0, {program}; started by hand it is led elsewhere",
+        "take it out, or work with `fab launch someone`, which overrules it",
     )
-    (root / ".claude").mkdir()
-    (root / ".claude/settings.json").write_text('{"env": {"ANTHROPIC_BASE_URL": "https://x", "EDITOR": "vi"}}')
-    assert found(places) == [
-        f"{home}/.aider/oauth-keys.env: OPENAI_API_BASE",
-        f"{home}/.env: http_proxy",
-        f"{root}/.env: AIDER_MODEL",
-        f"{folder}/.env: GITHUB_COPILOT_TOKEN",
-        f"{root}/.claude/settings.json: ANTHROPIC_BASE_URL",
-        f"{home}/.aider.conf.yml: weak-model",
-        f"{root}/.aider.conf.yml: sonnet, set-env",
-        f"{root}/.aider.model.settings.yml: api_base",
+    assert (found.kind, found.details) == (None, (Detail(OVERRULED.place, OVERRULED.names, "overruled"),))
+
+
+def test_what_wins_over_daybox_is_a_leak_and_comes_first(here: Place, program: Path) -> None:
+    found = ask(client(OVERRULED, WINS), here)
+    assert (found.state, found.kind) == ("wrong", LeakError)
+    assert [one.words() for one in found.details] == [
+        "/etc/x/managed.json: env: not started, an administrator's settings beat every other",
+        "/repo/.env: OPENAI_BASE_URL, http_proxy: overruled",
     ]
+    assert found.cure == "take it out; until then `fab launch someone` does not start it"
 
 
-def test_only_one_line_breaks_the_pinned_aider_too(places: tuple[Path, Path, Path]) -> None:
-    home, root, folder = places
-    (root / ".env").write_text("OPENAI_BASE_URL=https://x\n")
-    (folder / ".env").write_text("GITHUB_COPILOT_TOKEN=t\n")
-    here = conflicts({"GITHUB_COPILOT_TOKEN": "t"}, folder, home, PORT)  # aider's own environment lacks it
-    assert [one.breaks for one in here] == [False, False, True]
+def test_a_client_that_is_not_there_cannot_be_led_and_what_would_is_named(here: Place) -> None:
+    assert said(ask(client(), here)) == ("not-applicable", "not installed", "")
+    found = ask(client(WINS), here)
+    assert said(found) == (
+        "not-applicable",
+        "not installed; it would be led elsewhere",
+        "install it: npm install -g someone",
+    )
+    assert len(found.details) == 1
 
 
-def test_files_that_are_broken_or_harmless_are_no_conflict(places: tuple[Path, Path, Path]) -> None:
-    home, root, _ = places
-    (home / ".claude").mkdir()
-    (home / ".claude/settings.json").write_text("{not json")
-    (root / ".env").write_bytes(b"\xff\xfe\x00OPENAI_API_KEY=k\n")
-    (root / ".aider.conf.yml").write_text("dark-mode: true\n")
-    assert found(places) == []
+def test_without_aider_the_laptop_is_not_set_up(here: Place) -> None:
+    assert ask(client(name="aider"), here).state == "wrong"
 
 
-def test_a_value_is_never_shown(places: tuple[Path, Path, Path]) -> None:
-    (places[1] / ".env").write_text("OPENAI_BASE_URL=https://user:hunter2@x\n")
-    assert "hunter2" not in str(found(places))
-
-
-def test_files_that_cannot_be_read_are_known_as_such(
-    places: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("version", "state", "fact"),
+    [
+        ("1.9.9", "wrong", "older than 2.0"),
+        ("3.0.1", "unknown", "known are 2.0 and later, below 3"),
+        ("hello", "unknown", "known are 2.0 and later, below 3"),
+    ],
+)
+def test_a_version_whose_formats_are_not_known_is_said(
+    here: Place, program: Path, version: str, state: str, fact: str
 ) -> None:
-    file = places[1] / ".env"
-    file.write_text("OPENAI_BASE_URL=https://x\n")
-    monkeypatch.setattr("os.access", lambda path, _mode: path != file)  # root reads everything
-    assert unreadable(places[2], places[0]) == [file]
+    program.write_text(f"#!/bin/sh\necho {version}\n")
+    found = ask(client(), here)
+    assert (found.state, found.fact.endswith(fact)) == (state, True)
+
+
+def test_a_file_that_cannot_be_read_is_named(here: Place, program: Path) -> None:
+    from playbooks.clients.reading import note_closed
+
+    def closed(_: Place) -> list[Conflict]:
+        note_closed(Path("/repo/.env"))
+        return []
+
+    found = ask(replace(client(), conflicts=closed), here)
+    assert said(found) == ("unknown", f"2.1.0, {program}; cannot be read: /repo/.env", "")
+
+
+def test_every_client_has_a_check_and_no_row_breaks_it(here: Place) -> None:
+    checks = client_checks(here)
+    assert [check.name for check in checks] == [f"client/{one.name}" for one in CLIENTS]
+    assert not [check.fact for check in checks if "this check broke" in check.fact]
+
+
+def test_no_program_that_is_asked_for_its_version_has_a_network(here: Place, tmp_path: Path) -> None:
+    if refused := seal.refusal():
+        pytest.skip(refused)
+    file, net = tmp_path / "bin/aider", tmp_path / "net"
+    said = f"import os; open({str(net)!r}, 'w').write(os.readlink('/proc/self/ns/net')); print('0.86.2')"
+    file.write_text(f"#!{sys.executable}\n{said}\n")
+    file.chmod(0o755)
+    assert client_checks(here)[0].fact.startswith("0.86.2, ")
+    assert net.read_text() != os.readlink("/proc/self/ns/net")
+
+
+def test_that_something_wins_is_graver_than_whatever_else_is_wrong() -> None:
+    leak = Check("client/someone", "wrong", "x", "y", LeakError)
+    with pytest.raises(LeakError) as alone:
+        judge(Examined(None, [leak], None))
+    assert alone.value.exit_code == 8
+    with pytest.raises(LeakError):
+        judge(Examined(None, [Check("laptop/ssh", "wrong", "x", "y", ConfigError), leak], None))
+
+
+def test_each_place_has_a_line_of_its_own_and_for_programs_a_row() -> None:
+    check = Check("client/someone", "wrong", "2.1.0", "cure", LeakError, details((OVERRULED, WINS)))
+    assert lines([check])[1:] == [
+        ("", "", "- /etc/x/managed.json: env: not started, an administrator's settings beat every other"),
+        ("", "", "- /repo/.env: OPENAI_BASE_URL, http_proxy: overruled"),
+        ("", "", "-> cure"),
+    ]
+    row = check.row()
+    assert list(row) == ["name", "state", "fact", "cure", "conflicts"]
+    assert row["fact"].endswith("; /repo/.env: OPENAI_BASE_URL, http_proxy: overruled")
+    assert row["conflicts"][1] == {
+        "place": "/repo/.env",
+        "names": ["OPENAI_BASE_URL", "http_proxy"],
+        "effect": "overruled",
+        "why": "",
+    }
+
+
+def test_names_from_a_strangers_file_do_nothing_to_a_terminal() -> None:
+    assert "\x1b" not in Detail("/repo/.env", ("\x1b[2J",), "overruled").words()
 
 
 def test_keys_of_providers_are_named() -> None:
     assert keys_set(["OPENAI_API_KEY", "PATH", "ANTHROPIC_AUTH_TOKEN"]) == ["ANTHROPIC_AUTH_TOKEN", "OPENAI_API_KEY"]
+    assert keys_set(["CLAUDE_CODE_OAUTH_TOKEN", "watsonx_apikey"]) == ["CLAUDE_CODE_OAUTH_TOKEN", "watsonx_apikey"]

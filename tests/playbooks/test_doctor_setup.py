@@ -1,7 +1,6 @@
 """This laptop's set-up, as a doctor asks it: real programs, a state folder of its own."""
 
 import json
-import os
 import sys
 import time
 from dataclasses import replace
@@ -11,15 +10,17 @@ import pytest
 
 from playbooks import doctor_setup
 from playbooks.boxes import ROOT
+from playbooks.clients.client import OwnFile, Place
 from playbooks.doctor_check import Finding, all_answered
-from playbooks.doctor_setup import OVERRIDES, PULUMI_FLOOR, QUESTIONS, Setting
+from playbooks.doctor_setup import OVERRIDES, PULUMI_FLOOR, QUESTIONS
+from playbooks.own_config import merge
 from scripts import environment
 from scripts.installer import pins
-from stacks.places import private_folder, state_dir, write_private
+from stacks.places import state_dir, write_private
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setting:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """A shell that has sourced scripts/env, with nothing that leads elsewhere."""
     monkeypatch.setenv("DAYBOX_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("DAYBOX_CACHE", str(tmp_path / "cache"))
@@ -30,7 +31,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setting:
     }
     for name in ("home", "work"):
         (tmp_path / name).mkdir()
-    return Setting(variables, tmp_path / "work", tmp_path / "home", 18_001)
+    return Place(variables, tmp_path / "work", tmp_path / "home", 18_001)
 
 
 @pytest.fixture
@@ -57,11 +58,11 @@ def test_the_facts_that_are_stated_twice_agree() -> None:
     assert (PULUMI_FLOOR, OVERRIDES) == (pins.PULUMI_FLOOR, environment.OVERRIDES)
 
 
-def test_a_laptop_that_was_set_up_has_its_libraries(here: Setting) -> None:
+def test_a_laptop_that_was_set_up_has_its_libraries(here: Place) -> None:
     assert doctor_setup.libraries(here).state == "ok"
 
 
-def test_a_library_of_another_version_is_named(here: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_library_of_another_version_is_named(here: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor_setup, "installed", lambda name: "0.1" if name == "invoke" else pinned(name))
     found = doctor_setup.libraries(here)
     assert (found.state, found.cure) == ("wrong", "run: scripts/setup")
@@ -73,10 +74,9 @@ def pinned(name: str) -> str:
     return next(line.split("==")[1].split()[0] for line in lines if line.startswith(f"{name}=="))
 
 
-def test_without_programs_each_says_what_brings_it(here: Setting, programs: Path) -> None:
+def test_without_programs_each_says_what_brings_it(here: Place, programs: Path) -> None:
     assert said(doctor_setup.pulumi(here)) == ("wrong", "pulumi and pulumi-language-python: not on PATH")
     assert said(doctor_setup.ssh(here)) == ("wrong", "ssh and ssh-keygen: not on PATH")
-    assert doctor_setup.aider(here).state == "wrong"
 
 
 @pytest.mark.parametrize(
@@ -90,25 +90,14 @@ def test_without_programs_each_says_what_brings_it(here: Setting, programs: Path
     ],
 )
 def test_the_engine_that_was_measured_or_a_newer_one(
-    here: Setting, programs: Path, says: str, state: str, fact: str
+    here: Place, programs: Path, says: str, state: str, fact: str
 ) -> None:
     put(programs, "pulumi", says)
     put(programs, "pulumi-language-python", "")
     assert said(doctor_setup.pulumi(here)) == (state, fact)
 
 
-def test_the_aider_of_set_up_is_not_started_to_be_known(here: Setting, programs: Path) -> None:
-    own = put(private_folder(Path(os.environ["DAYBOX_CACHE"]) / "aider/0.86.2/bin"), "aider", "never asked")
-    assert said(doctor_setup.aider(here)) == ("ok", f"aider 0.86.2, {own}")
-
-
-@pytest.mark.parametrize(("says", "state"), [("aider 0.86.2", "ok"), ("aider 0.85.0", "wrong"), ("", "wrong")])
-def test_another_aider_is_asked(here: Setting, programs: Path, says: str, state: str) -> None:
-    put(programs, "aider", says)
-    assert doctor_setup.aider(here).state == state
-
-
-def test_an_ssh_that_is_not_openssh_is_none(here: Setting, programs: Path) -> None:
+def test_an_ssh_that_is_not_openssh_is_none(here: Place, programs: Path) -> None:
     put(programs, "ssh", "Dropbear v2024", on=2)
     put(programs, "ssh-keygen", "")
     assert said(doctor_setup.ssh(here)) == ("wrong", "ssh says: Dropbear v2024")
@@ -117,7 +106,7 @@ def test_an_ssh_that_is_not_openssh_is_none(here: Setting, programs: Path) -> No
 @pytest.mark.parametrize(
     "secret", ["passphrase", "stacks/local/login_ed25519", "stacks/local/box_key", "stacks/local/tunnel/key-env"]
 )
-def test_a_secret_that_others_may_read_is_named(here: Setting, secret: str) -> None:
+def test_a_secret_that_others_may_read_is_named(here: Place, secret: str) -> None:
     assert doctor_setup.state(here).state == "ok"
     write_private(state_dir() / secret, "x").chmod(0o640)
     found = doctor_setup.state(here)
@@ -125,57 +114,64 @@ def test_a_secret_that_others_may_read_is_named(here: Setting, secret: str) -> N
     assert found.cure == f"chmod go= {state_dir() / secret}"
 
 
-def test_a_public_key_may_be_read(here: Setting) -> None:
+def test_a_file_of_the_users_own_that_holds_a_key_and_that_others_may_read_is_named(here: Place) -> None:
+    """As `git checkout`, an editor or a copy leave it, after `fab launch pi --config`."""
+    files = [OwnFile(f".pi/{name}.json", "json", {"a": name}, holds_key=name == "models") for name in ("models", "x")]
+    merge("pi", files, here.home)
+    assert doctor_setup.state(here).state == "ok"
+    for own in files:
+        (here.home / own.path).chmod(0o644)
+    file = here.home / ".pi/models.json"
+    found = doctor_setup.state(here)
+    assert (*said(found), found.cure) == ("wrong", f"others may read {file}", f"chmod go= {file}")
+    file.unlink()
+    assert doctor_setup.state(here).state == "ok"
+
+
+def test_a_public_key_may_be_read(here: Place) -> None:
     write_private(state_dir() / "stacks/local/login_ed25519.pub", "x").chmod(0o644)
     assert doctor_setup.state(here).state == "ok"
 
 
-def test_a_state_folder_that_others_may_enter_is_named(here: Setting) -> None:
+def test_a_state_folder_that_others_may_enter_is_named(here: Place) -> None:
     state_dir().chmod(0o755)
     assert said(doctor_setup.state(here)) == ("wrong", f"others may read {state_dir()}")
 
 
-def test_a_missing_passphrase_is_made_by_sourcing(here: Setting) -> None:
+def test_a_missing_passphrase_is_made_by_sourcing(here: Place) -> None:
     assert doctor_setup.passphrase(here).state == "ok"
     (state_dir() / "passphrase").write_text("")
     assert doctor_setup.passphrase(here).state == "wrong"
 
 
-def test_pulumi_pointed_at_another_state_is_wrong(here: Setting) -> None:
+def test_pulumi_pointed_at_another_state_is_wrong(here: Place) -> None:
     elsewhere = replace(here, environment={**here.environment, "PULUMI_BACKEND_URL": "file:///elsewhere"})
     assert said(doctor_setup.passphrase(elsewhere)) == ("wrong", "PULUMI_BACKEND_URL: not set to daybox's own state")
 
 
-def test_variables_that_lead_elsewhere_are_unset(here: Setting) -> None:
+def test_variables_that_lead_elsewhere_are_unset(here: Place) -> None:
     assert said(doctor_setup.variables(here)) == ("ok", "none leads elsewhere")
     more = {**here.environment, "http_proxy": "http://p:1", "LINODE_URL": "http://x", "OPENAI_API_KEY": "k"}
     found = doctor_setup.variables(replace(here, environment=more))
     assert said(found) == ("wrong", "lead elsewhere than to your box: http_proxy, LINODE_URL")
-    assert found.cure == "unset http_proxy LINODE_URL; or `fab launch-aider`, which is pinned against them"
+    assert found.cure == "unset http_proxy LINODE_URL; `fab launch` starts clients without them"
 
 
-def test_a_providers_key_is_only_mentioned(here: Setting) -> None:
+def test_of_path_only_what_is_not_absolute_is_to_go(here: Place) -> None:
+    found = doctor_setup.variables(replace(here, environment={**here.environment, "PATH": "bin:/usr/bin:/bin"}))
+    assert found.cure.startswith("take what is not absolute out of PATH; `fab launch`")
+
+
+def test_a_providers_key_is_only_mentioned(here: Place) -> None:
     found = doctor_setup.variables(replace(here, environment={**here.environment, "OPENAI_API_KEY": "k"}))
     assert (found.state, found.fact.endswith("does not pass on: OPENAI_API_KEY")) == ("ok", True)
-
-
-def test_files_that_lead_elsewhere_are_named_and_the_worst_has_its_own_cure(here: Setting) -> None:
-    assert doctor_setup.files(here).state == "ok"
-    (here.home / ".aider.conf.yml").write_text("weak-model: x\n")
-    found = doctor_setup.files(here)
-    assert said(found) == ("wrong", f"{here.home}/.aider.conf.yml: weak-model")
-    assert "fab launch-aider" in found.cure
-    (here.folder / ".env").write_text("GITHUB_COPILOT_TOKEN=t\n")
-    assert doctor_setup.files(here).cure.startswith("take that line out: with it aider sends nothing")
 
 
 @pytest.mark.parametrize(
     ("installed", "minutes_ago", "state"),
     [(False, None, "not-applicable"), (True, None, "wrong"), (True, 5, "ok"), (True, 60, "wrong")],
 )
-def test_a_sweep_timer_is_right_if_it_swept(
-    here: Setting, installed: bool, minutes_ago: int | None, state: str
-) -> None:
+def test_a_sweep_timer_is_right_if_it_swept(here: Place, installed: bool, minutes_ago: int | None, state: str) -> None:
     if installed:
         write_private(state_dir() / "sweep/run", "#!/bin/sh\n")
     if minutes_ago:
@@ -183,7 +179,7 @@ def test_a_sweep_timer_is_right_if_it_swept(
     assert doctor_setup.timer(here).state == state
 
 
-def test_nothing_of_this_laptop_breaks_a_doctor(here: Setting, programs: Path) -> None:
+def test_nothing_of_this_laptop_breaks_a_doctor(here: Place, programs: Path) -> None:
     """Not a program on PATH, not a secret in place: every check still has an answer."""
     (state_dir() / "passphrase").unlink()
     checks = all_answered(QUESTIONS, here)

@@ -1,7 +1,7 @@
 """One stack as a doctor asks it from this laptop: real files, a real lock and port, an account that is given."""
 
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,6 +24,7 @@ from stacks.keys import make_key
 from stacks.places import stack_dir, write_private
 from tests.playbooks.fake_box import free_port
 from tests.playbooks.pretend_box import BOX
+from tests.playbooks.stranger import says, stranger
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 UP = GatewayStatus("local", BOX.lease, BOX.instance_id, up=True, since="12:00", word="", ended=False)
@@ -155,7 +156,7 @@ def gateway(box: Box, monkeypatch: pytest.MonkeyPatch) -> Any:
             raise answers.served
         return list(answers.served)
 
-    monkeypatch.setattr(Endpoint, "status", lambda _: answers.status)
+    monkeypatch.setattr(doctor_stack, "proved_status", lambda _: answers.status)
     monkeypatch.setattr(Endpoint, "served", served)
     return answers
 
@@ -170,6 +171,18 @@ def test_a_gateway_that_hangs_is_wrong(box: Box, gateway: Any) -> None:
     gateway.status = None
     assert doctor_stack.gateway(stack(box)).state == "wrong"
     assert doctor_stack.tunnel(stack(box)).state == "unknown"
+
+
+def test_who_cannot_prove_to_be_the_gateway_is_not_believed(box: Box) -> None:
+    """A program of another user of this laptop, say: it knows what a gateway says, and not the stack's secret."""
+    orders_for(box, box_target(box)).write()
+    assert take_lock(tunnel_dir("local"))
+    with stranger(box.port, lambda _: says(asdict(UP))) as other:
+        found = doctor_stack.gateway(stack(box))
+        states = [ask(stack(box)).state for ask in (doctor_stack.tunnel, doctor_stack.client_keys)]
+    assert found.state == "wrong" and "what answers there says so and cannot prove it" in found.fact
+    assert states == ["unknown", "not-applicable"]
+    assert b"Bearer" not in other.all_sent
 
 
 @pytest.mark.parametrize(

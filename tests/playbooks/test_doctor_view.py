@@ -1,10 +1,11 @@
 """What a doctor shows: wrong first, at width 80, as text; and the same for programs."""
 
 import io
+from dataclasses import replace
 
 from rich.console import Console
 
-from playbooks.doctor_check import Check
+from playbooks.doctor_check import Check, Detail
 from playbooks.doctor_view import lines, row, show, summary
 from playbooks.log_causes import Diagnosis
 from stacks.errors import ConfigError, ModelError
@@ -44,6 +45,17 @@ def test_nothing_is_lost_on_a_narrow_screen_and_nothing_is_markup() -> None:
         "vLLM: kv-too-small: max seq len (8); set the context to 4",
         "2 wrong, 1 unknown, 1 ok, 1 not-applicable",
     ]
+
+
+def test_a_path_that_is_longer_than_its_column_is_broken_and_not_cut() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    out, place = Terminal(), "/home/me/" + "a-long-folder/" * 6 + ".env"
+    check = replace(CHECKS[0], state="wrong", details=(Detail(place, ("OPENAI_BASE_URL",), "overruled"),))
+    show(Console(file=out, width=80, no_color=True, force_terminal=False), [check], None)
+    assert place in "".join(line.strip() for line in out.getvalue().splitlines())
 
 
 def test_a_healthy_log_needs_no_line_of_its_own() -> None:

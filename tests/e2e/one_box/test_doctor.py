@@ -11,7 +11,7 @@ import pytest
 from templates import program
 from tests.laptop import Laptop
 
-MODEL, USAGE = 6, 2  # exit statuses
+MODEL, CONFIG, USAGE = 6, 3, 2  # exit statuses
 # Sizing knows nothing of it, as of a card that has less free than its data sheet says: 16 blocks of 128 tokens.
 LESS_CACHE = '"--num-gpu-blocks-override=16",\n    "--enforce-eager",'
 
@@ -63,6 +63,18 @@ def test_for_people_it_is_a_table_that_ends_with_the_sum(laptop: Laptop, reposit
     done = laptop.run("fab doctor").ok()
     assert done.out.splitlines()[-1].endswith("not-applicable")
     assert "WRONG" not in done.out
+
+
+def test_a_repository_that_leads_elsewhere_is_named_and_overruled(laptop: Laptop, repository: Path) -> None:
+    (repository / ".env").write_text("OPENAI_BASE_URL=http://192.0.2.1/v1\nhttp_proxy=http://192.0.2.1\nno_proxy=\n")
+    try:
+        done = laptop.run("fab doctor --json", repository)
+    finally:
+        (repository / ".env").unlink()
+    told = {row["name"]: row for row in json.loads(done.out)["checks"]}
+    assert (done.status, [name for name, row in told.items() if row["state"] == "wrong"]) == (CONFIG, ["client/aider"])
+    seen = {"place": f"{repository}/.env", "names": ["OPENAI_BASE_URL", "http_proxy"], "effect": "overruled", "why": ""}
+    assert told["client/aider"]["conflicts"] == [seen]
 
 
 def test_a_container_that_somebody_stopped_is_said_and_started_again(laptop: Laptop, repository: Path) -> None:
