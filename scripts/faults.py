@@ -3,24 +3,17 @@
 The rows are tests in tests/e2e/faults; each tells what ended the box, what is left, what it cost, what the user saw.
 """
 
-import argparse
-import json
-import re
-import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from stacks.errors import DayboxError, UsageError
+from scripts import matrix
+from scripts.matrix import outcome_of, report_of, told_by, words_of
 
-ROOT = Path(__file__).resolve().parent.parent
 FOLDER = "tests/e2e/faults"
 SIDE_BY_SIDE = 3  # most of a row is waiting for an end
-ENDED = re.compile(r"(PASSED|FAILED|ERROR|SKIPPED) (\S+::\S+)")  # one line of `pytest -v` with xdist
-NO_TESTS = 5  # pytest's exit status
 EXAMPLE = "example: python -m scripts.faults --quick, or python -m scripts.faults -k 'delete and not 404'"
 
 
@@ -52,12 +45,6 @@ class Row:
 HEADINGS = ("fault", "", "ended by", "left", "over", "money", "false gone", "the user saw")
 
 
-def words_of(test: str) -> str:
-    """A test's name as a sentence: `test_one_false_404[x]` is `one false 404 (x)`."""
-    name, _, choice = test.removeprefix("test_").rstrip("]").partition("[")
-    return name.replace("_", " ") + (f" ({choice})" if choice else "")
-
-
 def rows_of(report: Path) -> list[Row]:
     """The rows in pytest's junit file."""
     return [row_of(case) for case in ElementTree.parse(report).iter("testcase")]
@@ -65,11 +52,9 @@ def rows_of(report: Path) -> list[Row]:
 
 def row_of(case: ElementTree.Element) -> Row:
     """One test: its outcome, and what it recorded."""
-    outcome = "red" if {"failure", "error"} & {child.tag for child in case} else "green"
-    outcome = "skipped" if case.find("skipped") is not None else outcome
-    told = {entry.get("name", ""): entry.get("value", "") for entry in case.iter("property")}
+    told = told_by(case)
     figures = {name: int(told.pop(name)) for name in ("left", "over_seconds", "false_gone") if name in told}
-    return Row(words_of(case.get("name", "")), outcome, float(case.get("time", 0)), **told, **figures)  # type: ignore[arg-type]
+    return Row(words_of(case.get("name", "")), outcome_of(case), float(case.get("time", 0)), **told, **figures)  # type: ignore[arg-type]
 
 
 def counts(rows: Sequence[Row]) -> str:
@@ -88,54 +73,19 @@ def pytest_words(report: Path, *, quick: bool, choice: str) -> list[str]:
     return [*words, *(["-m", "quick"] if quick else []), *(["-k", choice] if choice else [])]
 
 
-def ended(lines: Iterator[str]) -> Iterator[str]:
-    """Of what pytest prints: one line for each row as it ends, and whatever it says when rows fail."""
-    telling = False
-    for line in lines:
-        if found := ENDED.search(line):
-            yield f"{found[1].lower():8} {words_of(found[2].rpartition('::')[2])}"
-        telling = telling or line.startswith(("==== FAILURES", "==== ERRORS")) or " FAILURES " in line
-        if telling:
-            yield line.rstrip()
-
-
 def run(report: Path, *, quick: bool, choice: str) -> list[Row]:
     """Run the rows, telling of each as it ends. Raises UsageError if no row is meant."""
-    words = pytest_words(report, quick=quick, choice=choice)
-    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        assert process.stdout
-        for line in ended(iter(process.stdout.readline, "")):
-            print(line, flush=True)
-    if process.returncode == NO_TESTS:
-        raise UsageError(f"{FOLDER}: no row is meant by {choice!r}", hint=EXAMPLE)
-    if not report.is_file():
-        raise DayboxError(f"{FOLDER}: pytest ended with {process.returncode}", hint="see above; ./scripts/setup test")
-    return rows_of(report)
+    return rows_of(report_of(pytest_words(report, quick=quick, choice=choice), report, choice, EXAMPLE))
 
 
-def table(rows: Sequence[Row]) -> str:
-    """The matrix, as README has it."""
-    lines = [HEADINGS, tuple("---" for _ in HEADINGS), *(row.cells for row in rows)]
-    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines)
+def show(rows: Sequence[Row]) -> str:
+    """The matrix, as README has it, and the counts."""
+    return f"{matrix.table(HEADINGS, rows)}\n\n{counts(rows)}"
 
 
 def main() -> int:
     """Print the matrix; exit status 1 if a row is red, or none was green."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.faults", description=__doc__, epilog=EXAMPLE)
-    parser.add_argument("--quick", action="store_true", help="only the rows that ./scripts/check runs")
-    parser.add_argument("-k", dest="choice", default="", metavar="WORDS", help="only rows that pytest's -k means")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to this file, too")
-    wish = parser.parse_args()
-    try:
-        with tempfile.TemporaryDirectory(prefix="daybox-faults-") as folder:
-            rows = run(Path(folder) / "report.xml", quick=wish.quick, choice=wish.choice)
-    except DayboxError as error:
-        print(error.line(), file=sys.stderr)
-        return error.exit_code
-    if wish.json:
-        wish.json.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
-    print(f"\n{table(rows)}\n\n{counts(rows)}")
-    return 0 if any(row.outcome == "green" for row in rows) and not any(row.outcome == "red" for row in rows) else 1
+    return matrix.print_rows("faults", __doc__ or "", EXAMPLE, run, show)
 
 
 if __name__ == "__main__":

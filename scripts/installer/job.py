@@ -15,3 +15,4 @@ class Job(StrEnum):
 ALL = frozenset(Job)
 WITH_A_BOX = frozenset({Job.TRY, Job.TEST})
 FOR_CHANGES = frozenset({Job.FAST, Job.TEST})
+ONLY_TEST = frozenset({Job.TEST})

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scripts.installer import aider, engine, javascript, libraries, local_cloud, packages
-from scripts.installer.job import ALL, FOR_CHANGES, WITH_A_BOX, Job
+from scripts.installer import aider, engine, javascript, libraries, local_cloud, packages, tried_clients
+from scripts.installer.job import ALL, FOR_CHANGES, ONLY_TEST, WITH_A_BOX, Job
 from scripts.installer.lane import Lane
 
 
@@ -36,6 +36,8 @@ PARTS = (
     # mmdebstrap is a package, and its own libraries are in .venv.
     Part("cloud", "root file system, model and vLLM of the local cloud", WITH_A_BOX, local_cloud.ask, local_cloud.act,
          seconds=60, download_mb=3300, after=("packages", "libraries")),
+    Part("clients", "the other clients of the leak table", ONLY_TEST, tried_clients.ask, tried_clients.act, seconds=55,
+         download_mb=520, after=("libraries",)),
     Part("aider", "aider", ALL, aider.ask, aider.act, seconds=20, download_mb=150, after=("libraries",)),
     Part("packages", "programs of the system", ALL, packages.ask, packages.act, seconds=20, download_mb=20),
     # Debian's Python needs a package before it can make .venv.

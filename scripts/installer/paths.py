@@ -13,6 +13,8 @@ from stacks.places import cache_dir
 
 WAY_OUT = "run: scripts/setup"
 NPM_FILES = (REPOSITORY / "scripts/installer/npm/package.json", REPOSITORY / "scripts/installer/npm/package-lock.json")
+CLIENT_LISTS = REPOSITORY / "scripts/installer/clients"
+CLIENT_FILES = tuple(CLIENT_LISTS / name for name in ("package.json", "package-lock.json", "requirements-llm.txt"))
 Version = tuple[int, ...]
 
 
@@ -35,6 +37,11 @@ def aider_bin() -> Path:
 def npm_folder() -> Path:
     """The folder of the JavaScript libraries that tests use, with `node_modules` in it once set-up brought them."""
     return cache_dir() / "npm" / digest(*NPM_FILES)
+
+
+def clients_folder() -> Path:
+    """The folder of the clients beside aider that tests try."""
+    return cache_dir() / "clients" / digest(*CLIENT_FILES)
 
 
 def pulumi_on_path() -> Path | None:

@@ -20,6 +20,7 @@ LISTS = (
     List("requirements-dev", "3.11"),
     List("requirements-aider", "3.10"),
     List("scripts/installer/pulumi/requirements-go", "3.11"),
+    List("scripts/installer/clients/requirements-llm", "3.11"),
 )
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from scripts import faults
-from scripts.faults import Row, counts, ended, pytest_words, rows_of, table, words_of
+from scripts.faults import HEADINGS, Row, counts, pytest_words, rows_of
+from scripts.matrix import ROOT, ended, table, words_of
 
 REPORT = """<testsuites><testsuite name="pytest" errors="0" failures="1" tests="3">
 <testcase classname="tests.e2e.faults.test_delete" name="test_one_false_404_during_destroy" time="16.1"><properties>
@@ -47,7 +48,7 @@ def test_the_last_line_counts_rows_boxes_and_false_words(rows: list[Row]) -> Non
 
 
 def test_the_table_is_markdown_and_a_bar_in_a_cell_breaks_nothing(rows: list[Row]) -> None:
-    assert table([replace(rows[0], ended_by="by")]).splitlines() == [
+    assert table(HEADINGS, [replace(rows[0], ended_by="by")]).splitlines() == [
         "| fault |  | ended by | left | over | money | false gone | the user saw |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
         "| one false 404 during destroy | green | by | 0 | – | $0.10 | 0 | still in the account / billing |",
@@ -109,6 +110,6 @@ def test_a_plain_run_leaves_out_what_is_not_quick(named: str, all_of_it: bool) -
         "-k",
         "powered_off_by_force or fails_five_times",
     ]
-    said = subprocess.run(words, cwd=faults.ROOT, capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert "test_the_delete_fails_five_times_and_then_works" in said
     assert ("test_the_box_is_powered_off_by_force" in said) is all_of_it

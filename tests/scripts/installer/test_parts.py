@@ -18,7 +18,13 @@ def test_parts_wait_only_for_parts_and_never_in_a_circle() -> None:
 
 
 @pytest.mark.parametrize(
-    ("job", "absent"), [(Job.LAPTOP, {"cloud", "npm"}), (Job.TRY, {"npm"}), (Job.FAST, {"cloud"}), (Job.TEST, set())]
+    ("job", "absent"),
+    [
+        (Job.LAPTOP, {"cloud", "npm", "clients"}),
+        (Job.TRY, {"npm", "clients"}),
+        (Job.FAST, {"cloud", "clients"}),
+        (Job.TEST, set()),
+    ],
 )
 def test_a_job_has_only_the_parts_it_needs(job: Job, absent: set[str]) -> None:
     """Above all: the tests of pure code do not wait for torch, which comes with the local cloud."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.installer.paths import NPM_FILES
+from scripts.installer.paths import CLIENT_FILES, NPM_FILES
 from scripts.installer.pin import LISTS, List, command
 from scripts.installer.pins import AIDER, REPOSITORY
 
@@ -106,6 +106,13 @@ def test_npm_installs_just_what_its_list_pins() -> None:
     package, lock = (json.loads(file.read_text()) for file in NPM_FILES)
     assert lock["packages"][""]["dependencies"] == package["dependencies"]
     assert all(entry["integrity"] for name, entry in lock["packages"].items() if name)
+
+
+def test_the_clients_from_npm_are_pinned_and_their_lock_names_no_host() -> None:
+    package, lock = (json.loads(file.read_text()) for file in CLIENT_FILES[:2])
+    assert lock["packages"][""]["dependencies"] == package["dependencies"]
+    assert all(entry["integrity"] for name, entry in lock["packages"].items() if name)
+    assert "://" not in CLIENT_FILES[1].read_text()
 
 
 def test_set_up_needs_nothing_but_python() -> None:
