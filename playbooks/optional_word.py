@@ -1,4 +1,5 @@
-"""Lets a command have a word of its own that may be left out: `fab switch MODEL`, and `fab switch --context N` alone.
+"""Lets a command have a word of its own that may be left out: `fab switch MODEL`, and `fab switch --context N` alone;
+and lets `fab COMMAND --help` be asked of a command that wants a word.
 
 Invoke has no such thing: a positional argument is required, and every other one is a flag (its own `optional` is for a
 flag's value). So its check for missing words is told which may be missing; all else is Invoke's.
@@ -6,7 +7,7 @@ flag's value). So its check for missing words is told which may be missing; all 
 
 from invoke.parser.parser import ParseMachine
 
-_COMPLETE = ParseMachine.complete_context
+_COMPLETE, _HANDLE = ParseMachine.complete_context, ParseMachine.handle
 _MAY_BE_MISSING: set[tuple[str, str]] = set()  # command, argument
 
 
@@ -24,3 +25,17 @@ def may_be_missing(command: str, argument: str) -> None:
     _MAY_BE_MISSING.add((command, argument))
     # Its states call the method by name, so this is the one place.
     ParseMachine.complete_context = complete_context  # type: ignore[method-assign, assignment]
+
+
+def handle(machine: ParseMachine, token: str) -> None:
+    """Invoke's own look at the next word, but that `--help` is no word of a command that wants one."""
+    context, initial = machine.context, machine.initial
+    if token in ("-h", "--help") and context and initial and context.missing_positional_args:
+        initial.flags["--help"].value = context.name
+        for argument in context.missing_positional_args:
+            argument.value = ""
+        return
+    _HANDLE(machine, token)
+
+
+ParseMachine.handle = handle  # type: ignore[method-assign, assignment]

@@ -64,3 +64,11 @@ def test_a_word_too_many_is_nobodys(folder: Path) -> None:
     done = fab(folder, "swap one two")
     assert done.returncode != 0
     assert "No idea what 'two' is!" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["swap", "need"])
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_is_no_word_of_a_command_that_wants_one(folder: Path, command: str, flag: str) -> None:
+    done = fab(folder, f"{command} {flag}")
+    assert done.returncode == 0
+    assert f" [--core-opts] {command} [--options] " in done.stdout.splitlines()[0]
