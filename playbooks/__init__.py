@@ -3,15 +3,18 @@
 from invoke.collection import Collection
 
 from playbooks import (
-    aider,
     allow,
     bench,
     bootstrap,
     client_env,
+    completion,
     cost,
     doctor,
     extend,
     fit,
+    init_repo,
+    keys_command,
+    launch,
     logs,
     mistyped,
     models,
@@ -22,11 +25,13 @@ from playbooks import (
     sweep,
     switch,
     tunnel,
+    usage_command,
     verify,
     webui,
 )
 
 mistyped.install()
+completion.install()
 namespace = Collection()
 namespace.add_task(plans.plans)
 namespace.add_task(models.models)
@@ -34,8 +39,12 @@ namespace.add_task(fit.fit)
 namespace.add_task(new.new)
 namespace.add_task(bootstrap.bootstrap)
 namespace.add_collection(Collection.from_module(tunnel, name="tunnel"))
-namespace.add_task(aider.launch_aider)
+namespace.add_task(launch.launch_aider)
+namespace.add_task(launch.launch)
+namespace.add_task(init_repo.init_repo)
 namespace.add_task(client_env.env)
+namespace.add_collection(Collection.from_module(keys_command, name="keys"))
+namespace.add_task(usage_command.usage)
 namespace.add_task(webui.webui)
 namespace.add_task(status.status)
 namespace.add_task(doctor.doctor)

@@ -14,8 +14,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 # What people and their CI have set: a terminal's width and colours, stacks and tokens of theirs, proxies.
 SURROUNDINGS = ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
+# Where their own clients keep what is theirs.
+FOLDERS = ("CLAUDE_CONFIG_DIR", "CODEX_HOME", "LLM_USER_PATH", "PI_CODING_AGENT_DIR", "XDG_CONFIG_HOME")
 for name in [*os.environ]:
-    if name in SURROUNDINGS or name.startswith(("LINODE_", "PULUMI_", "HF_", "TRANSFORMERS_")):
+    if name in (*SURROUNDINGS, *FOLDERS) or name.startswith(("CLINE_", "LINODE_", "PULUMI_", "HF_", "TRANSFORMERS_")):
         del os.environ[name]
 os.environ["LINODE_CLI_CONFIG"] = os.devnull  # who runs the tests may use linode-cli
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"

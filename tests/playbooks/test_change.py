@@ -344,3 +344,19 @@ def test_no_up_rents_another_box_for_one_that_is_gone_by_then(
     with pytest.raises(BoxError, match="serves, but `pulumi up` was not run: box/x: the account does not list it"):
         changed(OTHER)
     assert "up" not in story.done
+
+
+def test_the_second_model_stays_as_it_is_where_both_still_fit(raw: dict[str, str]) -> None:
+    raw |= {"architect": "qwen2.5-coder-7b-awq", "model": "qwen2.5-coder-14b", "context": "8192"}
+    before, after = checked("coder-30b", {}), checked("coder-30b", {"model": "gpt-oss-20b"})
+    assert after.architect_fit == before.architect_fit and after.architect_name == "daybox-qwen2.5-coder-7b-awq"
+
+
+def test_a_model_beside_which_the_second_one_does_not_fit_is_refused_with_the_arithmetic(raw: dict[str, str]) -> None:
+    raw |= {"architect": "qwen3-coder-30b-awq", "model": "qwen2.5-coder-14b", "context": "8192"}
+    error = refused({"model": "qwen3.8-27b-int4"})
+    assert isinstance(error, ModelError)
+    assert error.fact.startswith(
+        "stacks/coder-30b/architect: qwen3-coder-30b-awq does not fit beside qwen3.8-27b-int4 on g2-gpu-rtx4000a2-s: "
+    )
+    assert error.hint.endswith("nothing is changed")

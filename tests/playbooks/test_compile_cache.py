@@ -136,3 +136,9 @@ def test_nothing_is_carried_where_a_volume_keeps_it_or_nothing_is_compiled(tmp_p
     compile_cache.start(BIG, settings_of("coder-30b", tmp_path, volume="true"), "f" * 64)
     compile_cache.start(BOX, settings_of("local", tmp_path), "f" * 64)
     assert sent == []
+
+
+def test_a_second_model_is_part_of_what_is_compiled(tmp_path: Path) -> None:
+    changes = {"plan": "g2-gpu-rtx4000a2-s", "context": "8192"}
+    one = key_of(tmp_path, "coder-14b", **changes)
+    assert key_of(tmp_path, "coder-14b", architect="qwen2.5-coder-7b-awq", **changes) != one

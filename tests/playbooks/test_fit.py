@@ -317,3 +317,14 @@ def test_a_hub_that_is_not_reached_says_so(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_hub_id_that_the_catalog_has_is_read_anew_only_with_refresh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     assert refused("openai/gpt-oss-20b", refresh=True)[1] == 4
+
+
+def test_of_a_stack_with_two_models_both_are_shown(
+    stack: Path, cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = stack.read_text().replace("qwen3-coder-30b", "qwen2.5-coder-14b")
+    stack.write_text(f"{text}  daybox:architect: qwen2.5-coder-7b-awq\n")
+    row = told(capsys, "mine")
+    assert row["fits"] and row["architect"]["fits"] and row["architect"]["model"] == "qwen2.5-coder-7b-awq"
+    fit(Context(), "mine")
+    assert "beside it the architect: qwen2.5-coder-7b-awq with 32768 tokens\n" in capsys.readouterr().out

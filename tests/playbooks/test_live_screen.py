@@ -212,3 +212,10 @@ def test_the_whole_screen_fits_80_columns_without_colour(tmp_path: Any, monkeypa
         "",
         "prices: 127.0.0.1:9 2026-11-21",
     ]
+
+
+def test_what_a_second_model_does_has_a_line_of_its_own() -> None:
+    looks = (Look(10, BEFORE, two=True, architect=BEFORE), Look(12, AFTER, two=True, architect=AFTER))
+    assert "  architect    1,234 in, 45.6 out tokens/s, 1 running" in shown(Pulse(looks)).splitlines()
+    assert "  architect    does not answer" in shown(Pulse((Look(10, BEFORE, two=True),))).splitlines()
+    assert "architect" not in shown(BUSY)

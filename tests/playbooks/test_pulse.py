@@ -129,3 +129,18 @@ def test_a_figure_that_is_none_is_left_out() -> None:
 )
 def test_what_is_no_look_is_passed_over(text: str) -> None:
     assert parse(text) is None
+
+
+def test_of_two_models_each_has_figures_of_its_own() -> None:
+    line = json.dumps({"at": 1, "figures": {TOKENS_OUT: 1}, "architect": {TOKENS_OUT: 5}, "cards": [127, ""]})
+    found = parse(line)
+    assert found and found[0].two
+    pulse = Pulse((found[0],))
+    assert (pulse.now(TOKENS_OUT), pulse.of_architect.now(TOKENS_OUT)) == (1, 5)
+
+
+def test_a_second_model_that_is_silent_is_not_one_that_is_not_there() -> None:
+    rows = {"at": 1, "figures": None, "cards": [127, ""]}
+    silent, none = (parse(json.dumps(row)) for row in (rows | {"architect": None}, rows))
+    assert silent and none
+    assert [(one[0].two, one[0].architect) for one in (silent, none)] == [(True, None), (False, None)]

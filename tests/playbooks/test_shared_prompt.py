@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from playbooks.aider import AIDER_VERSION
+from playbooks.clients.aider import AIDER
+from playbooks.clients.program import own_copy
 from playbooks.shared_prompt import FILE, Shared, common_length, recorded, repeated_text, requests_like
 from stacks.aider_facts import QWEN3_CODER_AIDER, QWEN25_CODER_AIDER, SMOLLM2_AIDER, AiderFacts
-from stacks.places import cache_dir
 
 RECORDER = Path(__file__).with_name("record_aider_requests.py")
-PYTHON = cache_dir() / "aider" / AIDER_VERSION / "bin" / "python"
+PYTHON = own_copy(AIDER).with_name("python")
 
 
 @pytest.mark.skipif(not PYTHON.exists(), reason="aider is not installed here")

@@ -54,12 +54,12 @@ def test_a_box_that_went_away_meanwhile_hides_no_failure(monkeypatch: pytest.Mon
 
 
 def test_a_stage_that_said_nothing_failed_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stage_errors, "last_lines", lambda _target, _stage: "")
+    monkeypatch.setattr(stage_errors, "last_lines", lambda _target, _stage, _word: "")
     assert stage_errors.stage_error(TARGET, "image", "").fact == "box/image: failed without a word"
 
 
 def test_a_stage_that_failed_because_of_vllm_names_its_cause_and_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stage_errors, "last_lines", lambda _target, _stage: "")
+    monkeypatch.setattr(stage_errors, "last_lines", lambda _target, _stage, _word: "")
     monkeypatch.setattr(start_logs, "run", lambda *_, **__: SimpleNamespace(stdout=KV_TOO_SMALL))
     error = stage_errors.stage_error(TARGET, "ready", "the container is running after 2 restarts")
     assert isinstance(error, CausedError) and error.exit_code == 6
@@ -68,6 +68,20 @@ def test_a_stage_that_failed_because_of_vllm_names_its_cause_and_the_command(mon
 
 
 def test_a_log_without_a_cause_leaves_the_stages_own_word(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stage_errors, "last_lines", lambda _target, _stage: "")
+    monkeypatch.setattr(stage_errors, "last_lines", lambda _target, _stage, _word: "")
     monkeypatch.setattr(start_logs, "run", lambda *_, **__: SimpleNamespace(stdout=HEALTHY))
     assert stage_errors.stage_error(TARGET, "ready", "no answer").fact == "box/ready: no answer"
+
+
+def test_of_two_models_the_one_that_failed_is_named_and_its_log_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[str]()
+
+    def ran(_target: object, command: str, **_: object) -> SimpleNamespace:
+        asked.append(command)
+        return SimpleNamespace(stdout=KV_TOO_SMALL)
+
+    monkeypatch.setattr(stage_errors, "run", ran)
+    monkeypatch.setattr(start_logs, "run", ran)
+    error = stage_errors.stage_error(TARGET, "ready", "bye | vllm-architect is running after 2 restarts: refused")
+    assert error.fact.startswith("box/vllm-architect: kv-too-small: ")
+    assert all("vllm-architect" in command and "vllm " not in command for command in asked)

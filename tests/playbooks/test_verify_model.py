@@ -290,3 +290,13 @@ def test_what_is_asked_of_a_model_follows_from_its_stack(tmp_path: Path) -> None
 
 def test_the_program_on_the_box_is_python_that_any_distribution_has() -> None:
     subprocess.run(["python3", "-c", f"compile({ask_vllm.PROGRAM!r}, 'ask', 'exec')"], check=True)
+
+
+def test_the_second_model_is_asked_at_its_own_port(
+    vllm: FakeVllm, sshd: OwnSshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ask_vllm, "VLLM", "http://127.0.0.1:9")
+    monkeypatch.setattr(ask_vllm, "ARCHITECT", f"http://127.0.0.1:{vllm.port}")
+    checks = [("architect_answers", model_checks.answers)]
+    [row] = model_rows(served(sshd, beside=True), Event(), time.monotonic() + 60, checks)
+    assert (row["check"], row["outcome"]) == ("architect_answers", "passed")

@@ -12,7 +12,10 @@ import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from playbooks import aider, client_env, endpoint
+from playbooks import client_env, endpoint
+from playbooks.clients import start
+from playbooks.clients.aider import AIDER
+from playbooks.clients.start import start_client
 from playbooks.endpoint import Endpoint, trusted
 from playbooks.gateway_process import gateway_of
 from playbooks.keys import client_key
@@ -208,11 +211,12 @@ def test_who_says_it_is_another_stacks_is_the_one_to_close_and_its_words_are_tex
 def test_no_command_sends_a_stranger_anything(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(aider, "find_aider", lambda: "/bin/false")
+    monkeypatch.setattr(start, "needed_program", lambda _: "/bin/false")
+    monkeypatch.setattr(start, "version_of", lambda *_: AIDER.oldest)
     with stranger(free_port(), PROGRAMS["who makes up a proof"]) as other:
         monkeypatch.setattr(client_env, "find_box", lambda _stack: a_box(other.port))
         with pytest.raises((BoxError, Exit), match="is to be the gateway of s's box"):
-            aider.run_aider(a_box(other.port), []) if command == "launch-aider" else client_env.env(Context())
+            start_client(a_box(other.port), AIDER, []) if command == "launch-aider" else client_env.env(Context())
     assert other.sent and not [secret for secret in secrets_of("s") if secret in other.all_sent]
 
 
@@ -237,7 +241,7 @@ def test_what_is_proved_is_told_by_box_and_orders_alike() -> None:
     assert set(Claim.__dataclass_fields__) <= set(Orders.__dataclass_fields__)
 
 
-@pytest.mark.parametrize("file", sorted(PLAYBOOKS.glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize("file", sorted(PLAYBOOKS.rglob("*.py")), ids=lambda path: path.name)
 def test_no_endpoint_has_a_key_and_no_witness(file: Path) -> None:
     """Who shows a key says first who must prove what."""
     calls = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)]

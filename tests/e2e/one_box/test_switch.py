@@ -67,7 +67,7 @@ def test_another_model_serves_and_pulumi_finds_no_difference(laptop: Laptop) -> 
     assert laptop.ask().status_code == 200
     assert untouched(laptop) == before
     laptop.must("pulumi preview -s local --non-interactive --expect-no-changes")
-    aider = laptop.state / "stacks/local/aider"
+    aider = laptop.state / "stacks/local/clients/aider"
     assert f"openai/{SECOND}" in (aider / "model.settings.yml").read_text()
     assert json.loads((aider / "model.metadata.json").read_text())[f"openai/{SECOND}"]["max_input_tokens"] == 2048 - 256
 
