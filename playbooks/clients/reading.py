@@ -79,6 +79,8 @@ def text_of(file: Path) -> str:
     """The text of a file; empty if it cannot be read (`noting_closed` names it)."""
     try:
         return file.read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, NotADirectoryError):
+        return ""  # it is not there, so nobody is kept from it
     except OSError:
         note_closed(file)
         return ""

@@ -116,3 +116,16 @@ def test_a_file_that_nobody_can_look_into_is_noted(tmp_path: Path, monkeypatch: 
     with noting_closed() as closed:
         assert text_of(tmp_path / ".env") == text_of(tmp_path / ".env") == ""
     assert closed == [tmp_path / ".env"]
+
+
+def test_a_file_that_is_not_there_is_not_one_that_nobody_can_look_into(tmp_path: Path) -> None:
+    with noting_closed() as closed:
+        assert text_of(tmp_path / ".gitmodules") == ""
+        assert text_of(tmp_path / "no-folder/file") == ""
+    assert closed == []
+
+
+def test_what_is_there_and_is_no_file_is_named(tmp_path: Path) -> None:
+    with noting_closed() as closed:
+        assert text_of(tmp_path) == ""
+    assert closed == [tmp_path]
