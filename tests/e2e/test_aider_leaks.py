@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from playbooks.clients.aider import AIDER as ROW
+from playbooks.clients.aider import NO_DOTENV
 from playbooks.clients.client import Launch, Way
 from playbooks.clients.program import find_program
 from playbooks.clients.start import prepare
@@ -145,10 +146,14 @@ def git(scene: Scene, *words: str) -> str:
 
 
 def without(launch: Launch, *pinned: str) -> Launch:
-    """The launch without the pins whose value holds one of these words, flag and value."""
+    """The launch without the pins whose value holds one of these words, flag and value, and with every .env loaded.
+
+    Else the first pin of all would hide what the others are for.
+    """
     gone = {number for number, value in enumerate(launch.words) if any(word in value for word in pinned)}
     kept = [value for number, value in enumerate(launch.words) if number not in gone and number + 1 not in gone]
-    return Launch(kept, launch.environment)
+    loading = {name: value for name, value in launch.environment.items() if name not in NO_DOTENV}
+    return Launch(kept, loading)
 
 
 PROXIES = ("PROXY", "proxy")

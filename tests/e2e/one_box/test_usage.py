@@ -56,7 +56,7 @@ def usage(laptop: Laptop) -> dict[str, Any]:
     """The stack's part of `fab usage --json`, once nothing is under way."""
 
     def told() -> dict[str, Any] | None:
-        [stack] = json.loads(laptop.must("fab usage --json"))["stacks"]
+        [stack] = json.loads(laptop.must("fab usage --json --stack local"))["stacks"]
         assert stack["why"] == "" and len(stack["vllm"]) == 1, stack
         return None if stack["vllm"][0]["busy"] else dict(stack)
 
@@ -168,13 +168,17 @@ def test_a_revoked_key_is_refused_by_the_running_gateway_and_the_next_one_is_ano
 
 
 def test_usage_is_a_table_by_client_or_day_and_bars(laptop: Laptop, client: Client) -> None:
-    assert " env " in f" {laptop.must('fab usage')}".replace("\n", " ")
-    assert "vLLM counted " in laptop.must("fab usage --by day")
-    assert laptop.must("fab usage --plot").count("█") + laptop.must("fab usage --plot").count("#") > 0
+    assert " env " in f" {laptop.must('fab usage --stack local')}".replace("\n", " ")
+    assert "vLLM counted " in laptop.must("fab usage --by day --stack local")
+    assert (
+        laptop.must("fab usage --plot --stack local").count("█")
+        + laptop.must("fab usage --plot --stack local").count("#")
+        > 0
+    )
 
 
 def test_usage_is_known_when_the_box_is_not_asked(laptop: Laptop, repository: Path) -> None:
     laptop.must("fab tunnel.close")
-    assert "no tunnel is open" in laptop.must("fab usage")
-    [stack] = json.loads(laptop.must("fab usage --json"))["stacks"]
+    assert "no tunnel is open" in laptop.must("fab usage --stack local")
+    [stack] = json.loads(laptop.must("fab usage --json --stack local"))["stacks"]
     assert (stack["vllm"], of(stack, "env")["requests"] > 0) == ([], True)
