@@ -7,9 +7,11 @@ next turn. Nothing is sent anywhere: the answers are given here.
 import hashlib
 import json
 import os
+import platform
 import subprocess
 import sys
 import tempfile
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -29,6 +31,19 @@ FIXED = {"GIT_AUTHOR_DATE": "2026-01-01T00:00:00Z", "GIT_COMMITTER_DATE": "2026-
 NOBODY = {f"GIT_{who}_{what}": "u@localhost" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 
 
+# aider tells the model of the laptop and the day: always of these, or the record would be another tomorrow.
+LAPTOP = "Linux-6.12.0-x86_64-with-glibc2.41"
+
+
+class FixedDay(datetime):
+    """A clock that stands still."""
+
+    @classmethod
+    def now(cls, tz: Any = None) -> "FixedDay":
+        """The day that is always told."""
+        return cls(2026, 11, 26)
+
+
 def functions(returned: int) -> str:
     """A file of LINES lines: f0, f1 …, each returning its number, but for f42."""
     body = (f"def f{n}():\n    return {returned if n == 42 else n}\n\n" for n in range(LINES // 3))
@@ -45,10 +60,12 @@ def answer(form: str, before: int, after: int) -> str:
 
 def recorded(form: str, reminder: str) -> list[Request]:
     """The messages of three requests in a row."""
-    from aider.coders import Coder  # type: ignore[import-not-found]
+    from aider.coders import Coder, base_coder  # type: ignore[import-not-found]
     from aider.io import InputOutput  # type: ignore[import-not-found]
     from aider.models import Model, ModelInfoManager  # type: ignore[import-not-found]
 
+    base_coder.datetime = FixedDay
+    platform.platform = lambda *_: LAPTOP
     ModelInfoManager._update_cache = lambda _self: None  # else it fetches a list of prices
     wrong = f"```\n{functions(43)}```\n" if form == "whole" else answer(form, 7, 43)  # of no file; of what is not there
     answers, asked = [wrong, answer(form, 42, 43), answer(form, 43, 44)], list[Request]()

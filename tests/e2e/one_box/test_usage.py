@@ -48,7 +48,7 @@ class Client:
 @pytest.fixture
 def client(laptop: Laptop, repository: Path) -> Client:
     """The client `env`, whose key `fab env` makes."""
-    outputs, told = laptop.outputs(), json.loads(laptop.must("fab env --json"))
+    outputs, told = laptop.outputs(), json.loads(laptop.must("fab env --json --stack local"))
     return Client(outputs["port"], Path(told["key_file"]).read_text(), outputs["servedName"])
 
 
@@ -141,7 +141,7 @@ def test_a_stream_comes_piece_by_piece_and_one_that_is_given_up_is_known_as_such
 def test_a_revoked_key_is_refused_by_the_running_gateway_and_the_next_one_is_another(
     laptop: Laptop, client: Client
 ) -> None:
-    rows = {row["client"]: row for row in json.loads(laptop.must("fab keys --json"))}
+    rows = {row["client"]: row for row in json.loads(laptop.must("fab keys --json --stack local"))}
     assert rows["env"]["requests"] > 0 and client.key not in json.dumps(rows)
     answers = list[int]()
     stop = threading.Event()
@@ -154,7 +154,7 @@ def test_a_revoked_key_is_refused_by_the_running_gateway_and_the_next_one_is_ano
     knocking = threading.Thread(target=knock)
     knocking.start()
     try:
-        said = laptop.must("fab keys.revoke env --yes")
+        said = laptop.must("fab keys.revoke env --yes --stack local")
         answers.append(0)  # from here on
         wait_for(lambda: len(answers) > answers.index(0) + 3, 20)
     finally:
@@ -163,7 +163,7 @@ def test_a_revoked_key_is_refused_by_the_running_gateway_and_the_next_one_is_ano
     assert said.startswith("local: the key of env is gone")
     assert set(answers[: answers.index(0)]) == {200, 401} and set(answers[answers.index(0) + 2 :]) == {401}
     assert "env" not in read_keys(laptop.state / "stacks/local/tunnel/keys.json")
-    laptop.must("fab env --json")
+    laptop.must("fab env --json --stack local")
     assert read_keys(laptop.state / "stacks/local/tunnel/keys.json")["env"] != client.key
 
 
