@@ -175,7 +175,7 @@ def is_running(pid: int) -> bool:
     """Whether it runs; one that ended and was not waited for does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the latter: it ends while it is read
         return False
 
 
