@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playbooks.tunnel_files import CONTROL, Orders
+from playbooks.tunnel_files import Orders, over_tunnel
 from stacks.ssh import environment
 
 LOOK_SECONDS = 1.0
@@ -24,7 +24,7 @@ MOVED_WORD = "this laptop is in another network, and its connection did not come
 
 def probe_words(orders: Orders) -> list[str]:
     """Arguments that ask the box for a sign over the tunnel's own connection, and never over a new one."""
-    return ["ssh", "-F", orders.ssh_config, "-S", CONTROL, "-o", "ProxyCommand=false", orders.alias, "--", "true"]
+    return over_tunnel(orders.ssh_config, orders.alias, "true")
 
 
 def slept_seconds() -> float:

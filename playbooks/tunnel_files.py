@@ -53,6 +53,14 @@ class Orders:
         write_private(tunnel_dir(self.stack) / ORDERS_FILE, json.dumps(asdict(self), indent=2) + "\n")
 
 
+def over_tunnel(ssh_config: str, alias: str, command: str) -> list[str]:
+    """Arguments of an ssh that runs a command on the box over the tunnel's connection, and never over one of its own.
+
+    To be started in the stack's `tunnel_dir`.
+    """
+    return ["ssh", "-F", ssh_config, "-S", CONTROL, "-o", "ProxyCommand=false", alias, "--", command]
+
+
 def read_orders(stack: str) -> Orders | None:
     """The orders of the stack's newest gateway, alive or not; None if there never was one of this form."""
     try:

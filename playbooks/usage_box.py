@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from playbooks.metrics import STARTED, Metrics
-from playbooks.tunnel_files import CONTROL, Orders, tunnel_dir
+from playbooks.tunnel_files import Orders, over_tunnel, tunnel_dir
 from playbooks.usage import Row, Used, sums
 from stacks.ssh import environment
 
@@ -118,11 +118,6 @@ def command(ports: Sequence[int]) -> str:
     return "; ".join(f"{text}; echo {MARK}" for text in [*texts, BOX_TIME])
 
 
-def words(orders: Orders, text: str) -> list[str]:
-    """Arguments of an ssh that runs it over the tunnel's connection, and never over one of its own."""
-    return ["ssh", "-F", orders.ssh_config, "-S", CONTROL, "-o", "ProxyCommand=false", orders.alias, "--", text]
-
-
 def read(orders: Orders) -> list[Box | None]:
     """What each vLLM of the box counted, the main one first; None of one that does not answer.
 
@@ -131,7 +126,7 @@ def read(orders: Orders) -> list[Box | None]:
     ports = [port for port in (orders.box_port, orders.architect_box_port) if port]
     try:
         done = subprocess.run(
-            words(orders, command(ports)),
+            over_tunnel(orders.ssh_config, orders.alias, command(ports)),
             cwd=tunnel_dir(orders.stack),
             env=environment(),
             stdin=subprocess.DEVNULL,

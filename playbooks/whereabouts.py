@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from playbooks.report import is_silence
-from playbooks.tunnel_files import CONTROL, tunnel_dir
+from playbooks.tunnel_files import over_tunnel, tunnel_dir
 from stacks.account import Account, utc
 from stacks.errors import BoxError, CloudError, UsageError
 from stacks.ssh import Target, environment, run
@@ -56,10 +56,9 @@ def over_ssh(target: Target) -> str:
 
 def over_the_tunnel(target: Target) -> str:
     """The same over the tunnel's connection, which a closed port does not end at once; empty if there is none."""
-    words = ["ssh", "-F", str(target.config_file.resolve()), "-S", CONTROL, "-o", "ProxyCommand=false"]
     try:
         done = subprocess.run(
-            [*words, target.alias, "--", ASK],
+            over_tunnel(str(target.config_file.resolve()), target.alias, ASK),
             cwd=tunnel_dir(target.stack),
             env=environment(),
             stdin=subprocess.DEVNULL,

@@ -10,7 +10,7 @@ from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 
 from playbooks import desktop
-from playbooks.tunnel_files import CONTROL, Orders
+from playbooks.tunnel_files import Orders, over_tunnel
 from playbooks.tunnel_ssh import Tunnel, die_with_parent, end
 from playbooks.words import WARN, WORDS_ON_BOX, Word, keep, known, last_words, parse
 from stacks.errors import DayboxError
@@ -35,8 +35,7 @@ def follow_words(orders: Orders, path: str = WORDS_ON_BOX) -> list[str]:
     """
     file = shlex.quote(path)
     command = f"(touch {file}; exec tail -s {LOOK_SECONDS} -n +1 -F {file}) 2>/dev/null & cat >/dev/null; kill $!"
-    no_other = ("-o", "ProxyCommand=false")
-    return ["ssh", "-F", orders.ssh_config, "-S", CONTROL, *no_other, orders.alias, "--", command]
+    return over_tunnel(orders.ssh_config, orders.alias, command)
 
 
 class Follower:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from playbooks.metrics import STARTED
-from playbooks.tunnel_files import Orders, tunnel_dir
+from playbooks.tunnel_files import Orders, over_tunnel, tunnel_dir
 from playbooks.tunnel_ssh import Tunnel, ssh_words
 from playbooks.usage import Row, Used
-from playbooks.usage_box import UNKNOWN, Balance, Box, Count, balance, box_in, clock_ahead, command, own_in, read, words
+from playbooks.usage_box import UNKNOWN, Balance, Box, Count, balance, box_in, clock_ahead, command, own_in, read
 from stacks.ssh import Target, prepare
 from tests.playbooks.fake_vllm import FakeVllm, fake_vllm
 from tests.playbooks.own_sshd import OwnSshd, own_sshd
@@ -125,7 +125,7 @@ def test_how_far_two_clocks_are_apart(text: str, ahead: float) -> None:
 
 
 def test_no_connection_is_made_but_the_tunnels_own() -> None:
-    assert words(ORDERS, "true") == [
+    assert over_tunnel(ORDERS.ssh_config, ORDERS.alias, "true") == [
         *("ssh", "-F", "/f", "-S", "./control", "-o", "ProxyCommand=false", "daybox-1", "--", "true")
     ]
 
