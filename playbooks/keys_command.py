@@ -9,6 +9,7 @@ from pathlib import Path
 
 from invoke.context import Context
 
+from playbooks.clients.way import folder_of
 from playbooks.command import command, console, print_json
 from playbooks.keys import KEYS_FILE, forget_key, made_at, read_keys
 from playbooks.moments import iso
@@ -164,8 +165,7 @@ def check_agreed(question: str, *, consent: bool) -> None:
 
 def client_folders(stack: str, client: str) -> list[Path]:
     """Where daybox keeps files for that client, which are written anew whenever it is started."""
-    folder = stack_dir(stack)
-    return [folder / "clients" / client, folder / client]  # the second is an older checkout's
+    return [folder_of(stack, client), stack_dir(stack) / client]  # the second is an older checkout's
 
 
 def own_names(client: str) -> frozenset[str]:
@@ -180,8 +180,8 @@ def own_names(client: str) -> frozenset[str]:
 
 def forget_in_files(folders: Sequence[Path], names: Collection[str], key: str) -> list[str]:
     """Remove every file of these names in there that holds the key; their names. All else, as its history, stays."""
-    found = [folder / name for folder in folders for name in sorted(names)]
-    ours = [file for file in found if file in holding(folders, key)]
+    held = holding(folders, key)  # once: a history may be large
+    ours = [file for file in (folder / name for folder in folders for name in sorted(names)) if file in held]
     for file in ours:
         file.unlink()
     return [file.name for file in ours]
