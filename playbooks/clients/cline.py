@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from playbooks.clients.asked import models_asked
+from playbooks.clients.bun_guard import guard_text
 from playbooks.clients.client import Client, OwnFile, Way
 from playbooks.clients.cline_places import conflicts
 from playbooks.clients.moved import refuse_moved
@@ -83,7 +84,7 @@ def files(way: Way) -> dict[str, str]:
         "cli-notices.json": {"shown": dict.fromkeys(NOTICES, True)},
     }
     made = {f"{SETTINGS}/{name}": json.dumps(value, indent=2) + "\n" for name, value in texts.items()}
-    return made | {GUARD.name: GUARD.read_text(), "empty": ""}
+    return made | {GUARD.name: guard_text(GUARD), "empty": ""}
 
 
 def variables(way: Way) -> dict[str, str]:

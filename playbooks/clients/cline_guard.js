@@ -8,8 +8,6 @@ const fs = require("fs")
 const { dirname, resolve, sep } = require("path")
 
 const OWN = dirname(__filename) + sep
-const BUILT_IN = "/$bunfs/"
-const LOOPBACK = ["127.0.0.1", "localhost"]
 const CODE = /[\\/](\.cline|\.clinerules|\.agents|Documents[\\/]Cline)[\\/](hooks|plugins)([\\/]|$)/i
 
 delete process.env.BUN_OPTIONS // what Cline runs for the user (bun test) is not ours
@@ -22,20 +20,3 @@ const hidden = (path) => {
 const { existsSync, readdirSync } = fs
 fs.existsSync = (path, ...more) => !hidden(path) && existsSync(path, ...more)
 fs.readdirSync = (path, ...more) => (hidden(path) ? [] : readdirSync(path, ...more))
-
-Bun.plugin({
-  name: "daybox",
-  setup(build) {
-    build.onLoad({ filter: /.*/ }, ({ path }) =>
-      path.startsWith(BUILT_IN) || path.startsWith(OWN) ? undefined : { contents: "export default {}", loader: "js" },
-    )
-  },
-})
-
-const fetched = globalThis.fetch
-const guarded = (input, init) => {
-  const { hostname } = new URL(input?.url ?? String(input))
-  if (LOOPBACK.includes(hostname)) return fetched(input, init)
-  return Promise.reject(new TypeError(`daybox: ${hostname} is not this laptop`))
-}
-globalThis.fetch = Object.assign(guarded, fetched)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from playbooks.clients.bun_guard import guard_text
 from playbooks.clients.client import Client, OwnFile, Way
 from playbooks.clients.moved import refuse_moved
 from playbooks.clients.opencode_places import conflicts
@@ -105,7 +106,7 @@ def files(way: Way) -> dict[str, str]:
     """What stands in its folder of configurations; and the key, for who starts it without daybox (see own_files)."""
     return {
         "opencode/opencode.json": json.dumps(config(way), indent=2) + "\n",
-        "opencode/plugin/daybox.js": GUARD.read_text(),
+        "opencode/plugin/daybox.js": guard_text(GUARD),
         "opencode/package-lock.json": json.dumps(LOCK) + "\n",
         "opencode/node_modules/.keep": "",
         KEY: way.key,

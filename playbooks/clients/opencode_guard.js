@@ -7,25 +7,6 @@ import { dirname, sep } from "path"
 import { fileURLToPath } from "url"
 
 const OWN = dirname(fileURLToPath(import.meta.url)) + sep
-const BUILT_IN = "/$bunfs/"
-const LOOPBACK = ["127.0.0.1", "localhost"]
-
-Bun.plugin({
-  name: "daybox",
-  setup(build) {
-    build.onLoad({ filter: /.*/ }, ({ path }) =>
-      path.startsWith(BUILT_IN) || path.startsWith(OWN) ? undefined : { contents: "export default {}", loader: "js" },
-    )
-  },
-})
-
-const fetched = globalThis.fetch
-const guarded = (input, init) => {
-  const { hostname } = new URL(input?.url ?? String(input))
-  if (LOOPBACK.includes(hostname)) return fetched(input, init)
-  return Promise.reject(new TypeError(`daybox: ${hostname} is not this laptop`))
-}
-globalThis.fetch = Object.assign(guarded, fetched)
 
 // What is set for opencode itself is taken back for the commands that it runs: git's and other tools' configurations.
 export const Daybox = async () => ({
