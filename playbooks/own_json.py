@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from playbooks.own_commas import SLASHES, indentation, newline_of, put_in, skip, spread, taken_out, unit_of
-from playbooks.own_tree import MISSING, BrokenError, Child, Node, Steps, child_at, mapping_of, node_at
+from playbooks.own_tree import MISSING, BrokenError, Child, Node, Steps, child_at, mapping_of, node_at, node_there
 
 STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"')
 SCALAR = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])|(?:true|false|null)\b")
@@ -132,8 +132,4 @@ def without(text: str, steps: Steps) -> str:
 
 def found(text: str, steps: Steps) -> Node:
     """The node there. Raises BrokenError if there is none."""
-    root = tree(text)
-    node = node_at(root, steps) if root else None
-    if node is None:
-        raise BrokenError("what was there is gone")
-    return node
+    return node_there(tree(text), steps)

@@ -1,6 +1,5 @@
 """What daybox has put into configurations of the user's own: one record a client, and the files as they were before."""
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -10,10 +9,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from playbooks import keys
 from playbooks.own_edit import Change
 from playbooks.own_tree import Steps
 from stacks.errors import ConfigError
-from stacks.places import private_folder, state_dir, write_private
+from stacks.places import private_folder, state_dir, write_private, write_whole
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,8 @@ class Entry:
 def locked(client: str) -> Iterator[Path]:
     """The folder of one client's record, while nobody else changes what it is about."""
     folder = private_folder(private_folder(state_dir() / "own") / client)
-    descriptor = os.open(folder.parent / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with keys.locked(folder.parent / "lock"):
         yield folder
-    finally:
-        os.close(descriptor)
 
 
 def read_record(folder: Path) -> dict[str, Entry]:
@@ -104,15 +100,7 @@ def kept_file(folder: Path, path: str) -> Path:
 
 def keep(folder: Path, path: str, data: bytes, mode: int) -> None:
     """Keep a file as it was, with its mode; the folder around it is yours alone."""
-    file = kept_file(folder, path)
-    private_folder(file.parent)
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
-        out.write(data)
-        out.flush()
-        os.fsync(out.fileno())
-    draft.chmod(mode)
-    draft.replace(file)
+    write_whole(kept_file(folder, path), data, mode)
 
 
 def kept(folder: Path, path: str) -> bytes | None:

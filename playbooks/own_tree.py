@@ -96,6 +96,14 @@ def node_at(node: Node, steps: Steps) -> Node | None:
     return node
 
 
+def node_there(root: Node | None, steps: Steps) -> Node:
+    """The node to which the steps lead. Raises BrokenError if nothing stands there."""
+    node = node_at(root, steps) if root else None
+    if node is None:
+        raise BrokenError("what was there is gone")
+    return node
+
+
 def value_at(value: Any, steps: Steps) -> Any:
     """What stands there of a plain value; MISSING if nothing does."""
     for step in steps:

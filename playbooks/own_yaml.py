@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from playbooks.own_commas import HASHES, line_end, line_start, newline_of, put_in, taken_out
-from playbooks.own_tree import MISSING, BrokenError, Child, Node, Steps, child_at, mapping_of, node_at
+from playbooks.own_tree import MISSING, BrokenError, Child, Node, Steps, child_at, mapping_of, node_at, node_there
 
 LINE_BREAKS = "\r\n"
 
@@ -194,8 +194,4 @@ def sign_before(text: str, parent: Node, place: int) -> int:
 
 def found(text: str, steps: Steps) -> Node:
     """The node there. Raises BrokenError if there is none."""
-    root = tree(text)
-    here = node_at(root, steps) if root else None
-    if here is None:
-        raise BrokenError("what was there is gone")
-    return here
+    return node_there(tree(text), steps)

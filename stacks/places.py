@@ -57,11 +57,17 @@ def private_folder(folder: Path) -> Path:
 
 def write_private(path: Path, text: str) -> Path:
     """Put `text` into `path` with mode 0600, atomically: it is never readable by others, not even for a moment."""
+    return write_whole(path, text.encode(), 0o600)
+
+
+def write_whole(path: Path, data: bytes, mode: int) -> Path:
+    """Put `data` into `path`, atomically, in a folder of ours: with its mode only once it is whole, 0600 until then."""
     private_folder(path.parent)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(data)
         file.flush()
         os.fsync(file.fileno())
+    draft.chmod(mode)
     draft.replace(path)
     return path
