@@ -13,12 +13,13 @@ from invoke.context import Context
 
 from playbooks.aider_shim import write_shim
 from playbooks.boxes import STACK_HELP, find_box
+from playbooks.clients.surroundings import LOOPBACK_NAMES
+from playbooks.clients.way import ANSWER_TOKENS
 from playbooks.command import command, print_json
 from playbooks.endpoint import trusted
 from playbooks.keys import key_file
 
 CLIENT = "env"
-ANSWER_TOKENS = 4096  # Claude Code asks for 32000 otherwise, which overflows a window of 32k
 MODEL_VARIABLES = (
     "ANTHROPIC_MODEL",
     "ANTHROPIC_DEFAULT_OPUS_MODEL",
@@ -29,7 +30,6 @@ MODEL_VARIABLES = (
 # Set in the shell, they would send the client elsewhere in spite of the variables below.
 UNSET = ("ANTHROPIC_API_KEY", "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX")
 KEY_VARIABLES = ("OPENAI_API_KEY", "ANTHROPIC_AUTH_TOKEN")
-LOOPBACK_NAMES = ("127.0.0.1", "localhost")
 WARNING = (
     "# env: a repository's own files (.env, .claude/settings.json) can still point a client elsewhere; `fab launch` is"
     " pinned against them, and so is `aider` in this shell from now on"

@@ -8,13 +8,14 @@ from datetime import UTC, date, datetime
 from invoke.context import Context
 
 from playbooks.accounts import LINODE, LOCAL, Book, account_at, cloud_named
+from playbooks.added_up import asked, day_in
 from playbooks.bills import Asked, Bill, bill_of, foreign_bills, past_bills, unread_bill
 from playbooks.command import busy, command, console, print_json
 from playbooks.cost_sums import BY, since, sums, totals
 from playbooks.kept_volumes import KeptVolume, kept_or_why
 from playbooks.standing import strays
 from stacks.account import Account, Instance
-from stacks.errors import DayboxError, UsageError
+from stacks.errors import DayboxError
 from stacks.ledger import Entry
 from stacks.lives import told
 from stacks.places import local_url, owner_file
@@ -47,11 +48,7 @@ def cost(_c: Context, by: str = "", since: str = "", plot: bool = False, json: b
 
     Example: fab cost --by month, or fab cost --since 2026-11-01 --plot
     """
-    if plot and json:
-        raise UsageError("fab cost: --plot draws, and --json does not", hint="say one of them")
-    by, first = by or ("day" if plot else "lease"), day_in(since)
-    if by not in BY:
-        raise UsageError(f"fab cost: --by {by} is nothing to add up by", hint=f"choose from: {', '.join(BY)}")
+    by, first = asked("cost", BY, "lease", by, plot=plot, json=json), day_in("cost", since)
     with busy("asking the accounts"):
         costs = found_since(first)
     if json:
@@ -60,14 +57,6 @@ def cost(_c: Context, by: str = "", since: str = "", plot: bool = False, json: b
     from playbooks.cost_view import show
 
     show(costs, by, first, plot=plot, out=console())
-
-
-def day_in(text: str) -> date | None:
-    """The day that --since names; None without one. Raises UsageError."""
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError:
-        raise UsageError(f"fab cost: --since {text} is no day", hint="say YYYY-MM-DD, as 2026-11-01") from None
 
 
 def as_json(costs: Costs, by: str, first: date | None) -> dict[str, object]:

@@ -93,7 +93,7 @@ def guard(way: Path) -> Iterator[int]:
     If the gateway ends, the client that was given this port is told 503, and no other user of this laptop can take the
     port in its stead: it is never free. A new gateway is reached through it again.
     """
-    ready, told = threading.Event(), threading.Event()
+    ready, told, loop = threading.Event(), asyncio.Event(), asyncio.new_event_loop()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
 
@@ -102,17 +102,20 @@ def guard(way: Path) -> Iterator[int]:
             signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
             servers = await open_door([listener], way.resolve())
             ready.set()
-            while not told.is_set():
-                await asyncio.sleep(0.05)
+            await told.wait()
             for server in servers:
                 server.close()
 
-        # asyncio.run, because it ends and awaits what is left of connections.
-        holding = threading.Thread(target=lambda: asyncio.run(hold()), daemon=True)
+        def run() -> None:
+            # A runner, because it ends and awaits what is left of connections.
+            with asyncio.Runner(loop_factory=lambda: loop) as runner:
+                runner.run(hold())
+
+        holding = threading.Thread(target=run, daemon=True)
         holding.start()
         ready.wait()
         try:
             yield port
         finally:
-            told.set()
+            loop.call_soon_threadsafe(told.set)
             holding.join()

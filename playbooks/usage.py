@@ -17,7 +17,7 @@ from playbooks.tunnel_files import tunnel_dir
 from stacks.places import write_private
 
 USAGE_FILE = "usage.jsonl"
-OLD_FILE = "usage.json"  # one sum a client, as daybox 0.6 and older kept it; read, and left as it is
+OLD_FILE = "usage.json"  # one sum a client, as daybox 0.2 and older kept it; read, and left as it is
 LOCK_FILE = ".usage.lock"
 NOBODY = ""  # whoever showed no key of ours
 EARLIER = 0.0  # when what the old file holds was used: nobody knows

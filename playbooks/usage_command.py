@@ -7,6 +7,7 @@ from datetime import date
 
 from invoke.context import Context
 
+from playbooks.added_up import asked, day_in
 from playbooks.command import busy, command, console, print_json
 from playbooks.endpoint import Endpoint
 from playbooks.keys import client_key
@@ -45,11 +46,7 @@ def usage(
 
     Example: fab usage --by day, or fab usage --since 2026-11-01 --plot
     """
-    if plot and json:
-        raise UsageError("fab usage: --plot draws, and --json does not", hint="say one of them")
-    by, first = by or ("day" if plot else "client"), day_in(since)
-    if by not in BY:
-        raise UsageError(f"fab usage: --by {by} is nothing to add up by", hint=f"choose from: {', '.join(BY)}")
+    by, first = asked("usage", BY, "client", by, plot=plot, json=json), day_in("usage", since)
     with busy("asking vLLM"):
         stacks = [found(name, by, first) for name in stacks_meant(stack)]
     if json:
@@ -58,14 +55,6 @@ def usage(
     from playbooks.usage_view import show
 
     show(stacks, by, plot=plot, out=console())
-
-
-def day_in(text: str) -> date | None:
-    """The day that --since names; None without one. Raises UsageError."""
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError:
-        raise UsageError(f"fab usage: --since {text} is no day", hint="say YYYY-MM-DD, as 2026-11-01") from None
 
 
 def stacks_meant(named: str | None) -> list[str]:

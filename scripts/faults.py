@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from scripts import matrix
-from scripts.matrix import outcome_of, report_of, told_by, words_of
+from scripts.matrix import outcome_of, print_rows, report_of, told_by, words_of
 
 FOLDER = "tests/e2e/faults"
 SIDE_BY_SIDE = 3  # most of a row is waiting for an end
@@ -78,14 +77,9 @@ def run(report: Path, *, quick: bool, choice: str) -> list[Row]:
     return rows_of(report_of(pytest_words(report, quick=quick, choice=choice), report, choice, EXAMPLE))
 
 
-def show(rows: Sequence[Row]) -> str:
-    """The matrix, as README has it, and the counts."""
-    return f"{matrix.table(HEADINGS, rows)}\n\n{counts(rows)}"
-
-
 def main() -> int:
     """Print the matrix; exit status 1 if a row is red, or none was green."""
-    return matrix.print_rows("faults", __doc__ or "", EXAMPLE, run, show)
+    return print_rows("faults", __doc__ or "", EXAMPLE, HEADINGS, run, counts)
 
 
 if __name__ == "__main__":

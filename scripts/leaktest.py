@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from scripts import matrix
-from scripts.matrix import outcome_of, report_of, told_by, words_of
+from scripts.matrix import outcome_of, print_rows, report_of, told_by, words_of
 
 FOLDER = "tests/e2e/leaks"
 SIDE_BY_SIDE = 2  # each row tries its ways at the same time, too
@@ -100,14 +99,9 @@ def run(report: Path, *, quick: bool, choice: str) -> list[Row]:
     return rows_of(report_of(pytest_words(report, quick=quick, choice=choice), report, choice, EXAMPLE))
 
 
-def show(rows: Sequence[Row]) -> str:
-    """The table, as README has it, and the counts."""
-    return f"{matrix.table(HEADINGS, rows)}\n\n{counts(rows)}"
-
-
 def main() -> int:
     """Print the table; exit status 1 if a row is red, or none was green."""
-    return matrix.print_rows("leaktest", __doc__ or "", EXAMPLE, run, show)
+    return print_rows("leaktest", __doc__ or "", EXAMPLE, HEADINGS, run, counts)
 
 
 if __name__ == "__main__":

@@ -82,11 +82,16 @@ def table(headings: tuple[str, ...], rows: Sequence[Row]) -> str:
 
 
 def print_rows(
-    name: str, about: str, example: str, run: Callable[..., Sequence[Any]], show: Callable[[Sequence[Any]], str]
+    name: str,
+    about: str,
+    example: str,
+    headings: tuple[str, ...],
+    run: Callable[..., Sequence[Any]],
+    counts: Callable[[Sequence[Any]], str],
 ) -> int:
     """The command line of such a table; exit status 1 if a row is red, or none was green.
 
-    run: the rows, of (report, quick=, choice=). show: what is printed of them.
+    run: the rows, of (report, quick=, choice=). counts: the last line.
     """
     parser = argparse.ArgumentParser(prog=f"python -m scripts.{name}", description=about, epilog=example)
     parser.add_argument("--quick", action="store_true", help="only the rows that ./scripts/check runs")
@@ -101,5 +106,5 @@ def print_rows(
         return error.exit_code
     if wish.json:
         wish.json.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
-    print(f"\n{show(rows)}")
+    print(f"\n{table(headings, rows)}\n\n{counts(rows)}")
     return 0 if any(row.outcome == "green" for row in rows) and not any(row.outcome == "red" for row in rows) else 1

@@ -41,14 +41,13 @@ def pair(main: Model, tp: int, architect: Model, context: int, terms: Terms) -> 
     """
     cards = sizing.most_cards(architect, terms.plan)
     window = min(context, architect.family.window_tokens)
-    need = least_gib(architect, cards, window, terms)
-    part = math.ceil(need / STEP_GIB) * STEP_GIB
-    both = Pair(fit_in(main, tp, context, terms, terms.whole_gib - part), fit_in(architect, cards, window, terms, part))
     alone = Pair(
         fit_in(main, tp, context, terms, terms.whole_gib), fit_in(architect, cards, window, terms, terms.whole_gib)
     )
     if alone.main.reasons or alone.architect.reasons:
         return alone
+    part = math.ceil(least_gib(architect, cards, window, terms) / STEP_GIB) * STEP_GIB
+    both = Pair(fit_in(main, tp, context, terms, terms.whole_gib - part), fit_in(architect, cards, window, terms, part))
     if both.main.reasons:
         left = terms.whole_gib - least_gib(main, tp, context, terms)
         beside = fit_in(architect, cards, window, terms, max(left, 0.0))

@@ -167,13 +167,13 @@ def proxied(values: Mapping[str, str]) -> list[str]:
 def covers(names: str) -> bool:
     """Whether these exceptions hold the gateway's address."""
     words = {word.strip() for word in names.split(",")}
-    return "*" in words or LOOPBACK_NAMES.split(",")[0] in words
+    return "*" in words or LOOPBACK_NAMES[0] in words
 
 
 def is_ours(url: str, port: int | None) -> bool:
     """Whether it is the gateway's address."""
     try:
         parts = urlsplit(url.strip())
-        return parts.hostname in LOOPBACK_NAMES.split(",") and parts.port == port
+        return parts.hostname in LOOPBACK_NAMES and parts.port == port
     except ValueError:
         return False

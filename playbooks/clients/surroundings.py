@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 # Nobody listens on port 9 (discard): whatever is not for loopback ends there at once.
 DEAD_PROXY = "http://127.0.0.1:9"
-LOOPBACK_NAMES = "127.0.0.1,localhost"
+LOOPBACK_NAMES = ("127.0.0.1", "localhost")
 PROGRAMS = "PATH"
 
 # Variables that reach no client, by their ends: whichever the provider, a client finds its key, and its address, so.
@@ -34,7 +34,8 @@ DROPPED_BEGINNINGS = (
 
 def proxies() -> dict[str, str]:
     """Every proxy variable, in both cases of letters: loopback is spoken to directly, everything else ends at once."""
-    upper = {"HTTPS_PROXY": DEAD_PROXY, "HTTP_PROXY": DEAD_PROXY, "ALL_PROXY": DEAD_PROXY, "NO_PROXY": LOOPBACK_NAMES}
+    upper = dict.fromkeys(("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"), DEAD_PROXY)
+    upper["NO_PROXY"] = ",".join(LOOPBACK_NAMES)
     return upper | {name.lower(): value for name, value in upper.items()}
 
 

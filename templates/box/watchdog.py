@@ -172,7 +172,10 @@ def tick() -> str:
     limits, state = read_limits(), State.read()
     now, decision = judged(limits, state, look(limits, state))
     state.checked = time.time()
-    state.deaf = first(state.deaf, state.history.lived) if state.trouble.startswith(UNREACHED) else None
+    if not state.trouble.startswith(UNREACHED):
+        state.deaf = None
+    elif state.deaf is None:
+        state.deaf = state.history.lived
     heard = tell(limits, state, decision, now)
     if decision.action == "delete":
         time.sleep(min(HEARD_S, TRIES_S) if heard else 0)
@@ -181,11 +184,6 @@ def tick() -> str:
         return f"deleting this box: {decision.reason}; {state.trouble}"
     ends = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(decision.at))
     return "; ".join(filter(None, [f"ends at {ends} unless extended: {decision.reason}", state.trouble]))
-
-
-def first(known: float | None, now: float) -> float:
-    """What is known, else now."""
-    return now if known is None else known
 
 
 def judged(limits: Limits, state: State, seen: Look) -> tuple[float, Decision]:

@@ -14,7 +14,8 @@ import pytest
 from invoke.exceptions import Exit
 
 from playbooks import box_standing, cost, standing, standings
-from playbooks.cost import as_json, day_in, found_since
+from playbooks.added_up import day_in
+from playbooks.cost import as_json, found_since
 from playbooks.cost import cost as cost_task
 from stacks import ledger, lives, price
 from stacks.errors import BoxError, UsageError
@@ -227,7 +228,7 @@ def test_what_cannot_be_meant_is_refused(options: dict[str, Any], fact: str) -> 
 
 
 def test_a_day_is_a_day() -> None:
-    assert (day_in("2026-11-01"), day_in("")) == (date(2026, 11, 1), None)
+    assert (day_in("cost", "2026-11-01"), day_in("cost", "")) == (date(2026, 11, 1), None)
 
 
 def test_a_volume_is_told_beside_the_totals(cloud: Cloud, home: Path, capsys: pytest.CaptureFixture[str]) -> None:

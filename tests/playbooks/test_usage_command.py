@@ -11,10 +11,11 @@ import pytest
 from rich.console import Console
 
 import playbooks.usage_command as module
+from playbooks.added_up import day_in
 from playbooks.tunnel_files import Orders, tunnel_dir
 from playbooks.usage import NOBODY, Row, Used, append
 from playbooks.usage_box import Balance, Box, Count
-from playbooks.usage_command import Stack, as_json, day_in, found, stacks_meant, summed
+from playbooks.usage_command import Stack, as_json, found, stacks_meant, summed
 from playbooks.usage_view import show
 from stacks.errors import UsageError
 
@@ -78,7 +79,7 @@ def test_by_day_the_oldest_first_and_what_has_no_day_is_said() -> None:
 
 
 def test_since_a_day_counts_that_day_and_nothing_of_unknown_days() -> None:
-    assert list(summed(ROWS, "day", day_in("1970-01-22"))) == ["1970-01-22"]
+    assert list(summed(ROWS, "day", day_in("usage", "1970-01-22"))) == ["1970-01-22"]
 
 
 def test_several_stacks_each_have_their_name() -> None:
