@@ -10,7 +10,7 @@ from invoke.context import Context
 from playbooks.accounts import account_at
 from playbooks.boxes import STACK_HELP, find_box, find_settings
 from playbooks.command import busy, command, print_json
-from playbooks.questions import agrees, given, on_terminal
+from playbooks.questions import given, must_agree
 from playbooks.report import RETRY_SECONDS, is_silence
 from playbooks.stack_config import config_set, pulumi_up
 from playbooks.whereabouts import Seen, seen
@@ -126,10 +126,8 @@ def check_agreed(
     question = f"{box.stack}: {change} ({found.address}, says {found.by})"
     if not consent:
         return
-    if not can_ask or not on_terminal():
-        raise UsageError(f"fab allow: {question}", hint="nobody is here to be asked: say --yes")
-    if not agrees(f"{question}\n`pulumi up` of the firewall makes it so. Go on?"):
-        raise UsageError("fab allow: nothing is changed", hint="say y, or --yes")
+    asked = f"{question}\n`pulumi up` of the firewall makes it so. Go on?"
+    must_agree("fab allow", question, asked=asked, can_ask=can_ask)
 
 
 def check_listed(box: Box, account: Any) -> None:

@@ -13,7 +13,7 @@ from invoke.context import Context
 from playbooks.command import command, print_json
 from playbooks.init_repo_commands import MOST_BYTES, Proposal, aider_words, bytes_of, faults, proposals, text_of
 from playbooks.init_repo_ignore import IGNORE_FILE, SECRETS, Secret, ignore_text, missing
-from playbooks.questions import agrees, on_terminal
+from playbooks.questions import must_agree
 from stacks.errors import ConfigError, UsageError
 from stacks.printable import printable
 
@@ -146,10 +146,7 @@ def check_agreed(look: Look, *, consent: bool) -> None:
         return
     patterns = sum(1 for line in look.text.splitlines() if line and not line.startswith("#"))
     what = f"write {look.root / IGNORE_FILE} ({patterns} patterns)"
-    if not on_terminal():
-        raise UsageError(f"fab init-repo: would {what}", hint="nobody is here to be asked: say --yes")
-    if not agrees(f"{what}?"):
-        raise UsageError("fab init-repo: nothing is written", hint="say y, or --yes")
+    must_agree("fab init-repo", f"would {what}", asked=f"{what}?", unchanged="nothing is written")
 
 
 def write_new(file: Path, text: str) -> None:

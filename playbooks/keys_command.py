@@ -13,7 +13,7 @@ from playbooks.clients.way import folder_of
 from playbooks.command import command, console, print_json
 from playbooks.keys import KEYS_FILE, forget_key, made_at, read_keys
 from playbooks.moments import iso
-from playbooks.questions import agrees, on_terminal
+from playbooks.questions import must_agree
 from playbooks.table import Column, show_table
 from playbooks.tunnel_files import tunnel_dir
 from playbooks.usage import Row, Used, read_rows, sums
@@ -74,7 +74,9 @@ def revoke(_c: Context, name: str, stack: str | None = None, yes: bool = False) 
     Example: fab keys.revoke aider --yes
     """
     meant = stack_meant(name, stack)
-    check_agreed(f"take the key of {name} at the gateway of {meant} away?", consent=yes)
+    if not yes:
+        question = f"take the key of {name} at the gateway of {meant} away?"
+        must_agree("fab keys.revoke", question, asked=f"fab keys.revoke: {question}")
     key = forget_key(meant, name)
     if key is None:
         raise unknown(name, [meant])
@@ -151,16 +153,6 @@ def unknown(client: str, stacks: Sequence[str]) -> UsageError:
 def said(names: Sequence[str]) -> str:
     """A list for a hint."""
     return ", ".join(names) or "none"
-
-
-def check_agreed(question: str, *, consent: bool) -> None:
-    """Raises UsageError if nobody says yes."""
-    if consent:
-        return
-    if not on_terminal():
-        raise UsageError(f"fab keys.revoke: {question}", hint="nobody is here to be asked: say --yes")
-    if not agrees(f"fab keys.revoke: {question}"):
-        raise UsageError("fab keys.revoke: nothing is changed", hint="say y, or --yes")
 
 
 def client_folders(stack: str, client: str) -> list[Path]:

@@ -9,7 +9,7 @@ from playbooks.accounts import account_at
 from playbooks.boxes import PREFIX, box_of, find_settings
 from playbooks.moments import shown
 from playbooks.progress import say
-from playbooks.questions import agrees, on_terminal
+from playbooks.questions import must_agree
 from playbooks.report import WatchdogReport
 from playbooks.stack_config import config_set, pulumi_up
 from playbooks.watchdog import ask, status
@@ -99,10 +99,7 @@ def check_budgets(settings: "Settings", box: Box, lifetime: int, moment: datetim
 def check_agreed(box: Box, moment: datetime, *, can_ask: bool) -> None:
     """Show what it costs, and ask. Raises UsageError if nobody says yes."""
     question = f"{box.stack}: lease until {shown(moment)}, not {shown(hard_end(box))}; {whole_price(box, moment)}"
-    if not can_ask or not on_terminal():
-        raise UsageError(f"fab extend: {question}", hint="nobody is here to be asked: say --yes")
-    if not agrees(f"{question}\n`pulumi up` makes it so. Go on?"):
-        raise UsageError("fab extend: nothing is changed", hint="say y, or --yes")
+    must_agree("fab extend", question, asked=f"{question}\n`pulumi up` makes it so. Go on?", can_ask=can_ask)
 
 
 def check_there(box: Box, target: Target, found: WatchdogReport | None = None) -> None:

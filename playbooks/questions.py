@@ -67,3 +67,13 @@ def agrees(question: str) -> bool:
     except EOFError:
         answer = ""
     return answer.strip().lower() in ("y", "yes")
+
+
+def must_agree(
+    command: str, question: str, *, asked: str, can_ask: bool = True, unchanged: str = "nothing is changed"
+) -> None:
+    """Raises UsageError if nobody says yes. command: as `fab allow`; asked: the question as it is put to somebody."""
+    if not can_ask or not on_terminal():
+        raise UsageError(f"{command}: {question}", hint="nobody is here to be asked: say --yes")
+    if not agrees(asked):
+        raise UsageError(f"{command}: {unchanged}", hint="say y, or --yes")

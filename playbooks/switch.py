@@ -13,7 +13,7 @@ from playbooks.clients_anew import Clients, rewrite
 from playbooks.command import command, print_json
 from playbooks.metrics import read_metrics
 from playbooks.optional_word import may_be_missing
-from playbooks.questions import agrees, on_terminal
+from playbooks.questions import must_agree
 from playbooks.stage_table import record_file
 from stacks.box import Box, box_target
 from stacks.errors import BoxError, UsageError
@@ -82,10 +82,7 @@ def check_idle(box: Box, *, consent: bool, can_ask: bool) -> None:
     if consent or not running:
         return
     question = f"{box.stack}: {running:.0f} requests are being answered, and would be cut off"
-    if not can_ask or not on_terminal():
-        raise UsageError(f"fab switch: {question}", hint="nobody is here to be asked: say --yes")
-    if not agrees(f"{question}. Go on?"):
-        raise UsageError("fab switch: nothing is changed", hint="say y, or --yes")
+    must_agree("fab switch", question, asked=f"{question}. Go on?", can_ask=can_ask)
 
 
 def requests_running(box: Box) -> float:

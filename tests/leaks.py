@@ -1,7 +1,7 @@
 """Where a secret may have got to on a laptop: into files, and into what programs show of themselves while they run."""
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -35,16 +35,38 @@ def shown(process: Path, what: str) -> bytes:
 def command_lines() -> Iterator[set[bytes]]:
     """Every command line on this machine while the `with` block runs, looked at 50 times a second."""
     seen: set[bytes] = set()
+    with watching(lambda folder: seen.add(shown(folder, "cmdline"))):
+        yield seen
+
+
+@contextmanager
+def environments() -> Iterator[dict[bytes, bytes]]:
+    """Every command line on this machine while the `with` block runs, and the environment it had when first seen."""
+    seen: dict[bytes, bytes] = {}
+
+    def look(folder: Path) -> None:
+        line = shown(folder, "cmdline")
+        if line and line not in seen:
+            seen[line] = shown(folder, "environ")
+
+    with watching(look):
+        yield seen
+
+
+@contextmanager
+def watching(look: Callable[[Path], None]) -> Iterator[None]:
+    """While the `with` block runs, `look` at the folder in /proc of every process, 50 times a second."""
     ended = threading.Event()
 
-    def look() -> None:
+    def keep_looking() -> None:
         while not ended.wait(LOOK_SECONDS):
-            seen.update(shown(folder, "cmdline") for folder in Path("/proc").glob("[0-9]*"))
+            for folder in Path("/proc").glob("[0-9]*"):
+                look(folder)
 
-    looker = threading.Thread(target=look, daemon=True)
+    looker = threading.Thread(target=keep_looking, daemon=True)
     looker.start()
     try:
-        yield seen
+        yield
     finally:
         ended.set()
         looker.join()

@@ -8,17 +8,15 @@ import json
 import os
 import secrets
 import subprocess
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from scripts.trial import ASK, CALC
 from tests.laptop import Laptop, new_laptop
-from tests.leaks import LOOK_SECONDS, files_with, holds, shown
+from tests.leaks import environments, files_with, holds
 from tests.playbooks.fake_box import free_port
 
 EXPORTED = ("LINODE_TOKEN", "HF_TOKEN", "OPENAI_API_KEY", "ANTHROPIC_API_KEY")
@@ -42,38 +40,8 @@ JOB = (
 
 
 @dataclass
-class Seen:
-    """What processes showed of themselves: command lines, and the environments of those that a test names."""
-
-    lines: set[bytes] = field(default_factory=set)
-    environments: dict[bytes, bytes] = field(default_factory=dict)
-
-
-@contextmanager
-def sampled() -> Iterator[Seen]:
-    """Every process of this machine while the `with` block runs, looked at 50 times a second."""
-    seen, ended = Seen(), threading.Event()
-
-    def look() -> None:
-        while not ended.wait(LOOK_SECONDS):
-            for folder in Path("/proc").glob("[0-9]*"):
-                line = shown(folder, "cmdline")
-                seen.lines.add(line)
-                if line and line not in seen.environments:
-                    seen.environments[line] = shown(folder, "environ")
-
-    looker = threading.Thread(target=look, daemon=True)
-    looker.start()
-    try:
-        yield seen
-    finally:
-        ended.set()
-        looker.join()
-
-
-@dataclass
 class Job:
-    """A job that is done: its laptop, whose box still lives, its canaries, and what was seen of it."""
+    """A job that is done: its laptop, whose box still lives, its canaries, and what its processes showed of themselves."""
 
     laptop: Laptop
     repository: Path
@@ -81,7 +49,7 @@ class Job:
     secrets: dict[str, str]
     prompt: str
     said: str
-    seen: Seen
+    seen: dict[bytes, bytes]
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +63,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Job]:
     try:
         laptop.set(port=str(free_port()))
         laptop.must(f"umask 000; pulumi config set -s local --secret daybox:webhookUrl {webhook}")
-        with sampled() as seen:
+        with environments() as seen:
             said = "".join(typed(laptop, line.format(prompt=prompt), repository) for line in JOB)
         found = own_secrets(laptop) | {"webhook": webhook.rpartition("/")[2]}
         yield Job(laptop, repository, exported, found, prompt, said, seen)
@@ -153,7 +121,7 @@ def test_no_command_says_a_secret(job: Job) -> None:
 
 def test_no_command_line_shows_a_secret_or_a_prompt(job: Job) -> None:
     """The prompt stands on the line that the user typed, and in no other."""
-    assert not [line for line in job.seen.lines if holds(line, everything(job)) and not was_typed(line)]
+    assert not [line for line in job.seen if holds(line, everything(job)) and not was_typed(line)]
 
 
 def was_typed(line: bytes) -> bool:
@@ -169,7 +137,7 @@ SHELLS = (b"bash\0", b"fab\0")  # they have what the user exported, and a word o
 @pytest.mark.parametrize("program", OUR_PROGRAMS, ids=["ssh", "gateway", "aider"])
 def test_no_program_inherits_what_it_has_no_business_with(job: Job, program: bytes) -> None:
     """Pulumi and fab have what the user's shell has; what they start has not."""
-    started = {line: found for line, found in job.seen.environments.items() if program in line}
+    started = {line: found for line, found in job.seen.items() if program in line}
     ours = {line: found for line, found in started.items() if not any(shell in line for shell in SHELLS)}
     assert any(b"HOME=" in found for found in ours.values()), "there was nothing to look at"
     kept = [secret for name, secret in job.exported.items() if name not in PROVIDERS or program == b"/aider\0"]

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from playbooks import allow as module
-from playbooks import stack_config
+from playbooks import questions, stack_config
 from playbooks.allow import (
     check_agreed,
     check_family,
@@ -119,7 +118,7 @@ def test_with_yes_nobody_is_asked() -> None:
 
 @pytest.mark.parametrize(("answer", "agrees"), [("y", True), ("", False), ("no", False)])
 def test_only_a_yes_is_one(answer: str, agrees: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "on_terminal", lambda: True)
+    monkeypatch.setattr(questions, "on_terminal", lambda: True)
     monkeypatch.setattr("builtins.input", lambda _: answer)
     if agrees:
         agreed()

@@ -14,6 +14,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from playbooks import init_repo as module
+from playbooks import questions
 from playbooks.init_repo import few, gitignores, init_repo, look_at, own_bytes, root_of
 from playbooks.init_repo_ignore import SECRETS, ignore_text
 from stacks.errors import ConfigError
@@ -97,7 +98,7 @@ def test_without_a_terminal_and_without_yes_nothing_is_written(root: Path, monke
 
 @pytest.mark.parametrize(("answer", "written"), [("y\n", True), ("\n", False), ("", False)])
 def test_at_a_terminal_it_asks(root: Path, monkeypatch: pytest.MonkeyPatch, answer: str, written: bool) -> None:
-    monkeypatch.setattr(module, "on_terminal", lambda: True)
+    monkeypatch.setattr(questions, "on_terminal", lambda: True)
     monkeypatch.setattr("sys.stdin", io.StringIO(answer))
     if written:
         run()

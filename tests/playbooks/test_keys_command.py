@@ -1,16 +1,17 @@
 """`fab keys` and `fab keys.revoke`: who has a key to the gateway, and taking one away."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+from invoke.exceptions import Exit
 
-import playbooks.keys_command as module
+from playbooks import questions
 from playbooks.clients import CLIENTS
-from playbooks.keys import client_key, key_file, read_keys
+from playbooks.keys import KEYS_FILE, client_key, key_file, read_keys
 from playbooks.keys_command import (
     anew,
-    check_agreed,
     client_folders,
     fingerprint,
     forget_in_files,
@@ -125,7 +126,7 @@ def test_the_only_stack_where_it_has_one_is_meant() -> None:
 
 def test_nothing_is_taken_away_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
     client_key("s", "aider")
-    monkeypatch.setattr(module, "on_terminal", lambda: False)
+    monkeypatch.setattr(questions, "on_terminal", lambda: False)
     with pytest.raises(Exception, match="nobody is here to be asked: say --yes"):
         revoke.body(None, "aider")
     assert read_keys(tunnel_dir("s") / "keys.json")
@@ -133,13 +134,14 @@ def test_nothing_is_taken_away_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("answer", "agreed"), [("y", True), ("", False), ("n", False)])
 def test_on_a_terminal_it_asks(monkeypatch: pytest.MonkeyPatch, answer: str, agreed: bool) -> None:
-    monkeypatch.setattr(module, "on_terminal", lambda: True)
+    key = client_key("s", "aider")
+    monkeypatch.setattr(questions, "on_terminal", lambda: True)
     monkeypatch.setattr("builtins.input", lambda _question: answer)
-    if agreed:
-        check_agreed("take it away?", consent=False)
-        return
-    with pytest.raises(UsageError):
-        check_agreed("take it away?", consent=False)
+    with nullcontext() if agreed else pytest.raises(Exit) as caught:
+        revoke.body(None, "aider")
+    assert agreed or isinstance(caught and caught.value.__cause__, UsageError)
+    kept = read_keys(tunnel_dir("s") / KEYS_FILE)
+    assert kept == ({} if agreed else {"aider": key})
 
 
 def test_a_history_in_which_the_key_stands_is_named_and_left(capsys: pytest.CaptureFixture[str]) -> None:

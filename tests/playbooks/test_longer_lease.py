@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from playbooks import longer_lease, stack_config
+from playbooks import longer_lease, questions, stack_config
 from playbooks.longer_lease import (
     check_agreed,
     check_budgets,
@@ -144,7 +144,7 @@ def answer_with(answer: str | Exception, monkeypatch: pytest.MonkeyPatch) -> Non
             raise answer
         return answer
 
-    monkeypatch.setattr(longer_lease, "on_terminal", lambda: True)
+    monkeypatch.setattr(questions, "on_terminal", lambda: True)
     monkeypatch.setattr("builtins.input", said)
 
 

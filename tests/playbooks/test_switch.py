@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from playbooks import stage_table, switch
+from playbooks import questions, stage_table, switch
 from playbooks.clients_anew import Clients
 from playbooks.metrics import Metrics
 from playbooks.stages import fold
@@ -67,7 +67,7 @@ def test_nobody_is_cut_off_where_nobody_can_be_asked(
     monkeypatch: pytest.MonkeyPatch, terminal: bool, can_ask: bool
 ) -> None:
     busy(monkeypatch, 2)
-    monkeypatch.setattr(switch, "on_terminal", lambda: terminal)
+    monkeypatch.setattr(questions, "on_terminal", lambda: terminal)
     with pytest.raises(UsageError) as caught:
         check_idle(BOX, consent=False, can_ask=can_ask)
     assert caught.value.line() == (
@@ -78,8 +78,8 @@ def test_nobody_is_cut_off_where_nobody_can_be_asked(
 @pytest.mark.parametrize("agrees", [True, False])
 def test_whoever_sits_there_decides(monkeypatch: pytest.MonkeyPatch, agrees: bool) -> None:
     busy(monkeypatch, 1)
-    monkeypatch.setattr(switch, "on_terminal", lambda: True)
-    monkeypatch.setattr(switch, "agrees", lambda _: agrees)
+    monkeypatch.setattr(questions, "on_terminal", lambda: True)
+    monkeypatch.setattr(questions, "agrees", lambda _: agrees)
     if agrees:
         check_idle(BOX, consent=False, can_ask=True)
         return
