@@ -41,7 +41,7 @@ JOB = (
 
 @dataclass
 class Job:
-    """A job that is done: its laptop, whose box still lives, its canaries, and what its processes showed of themselves."""
+    """A job that is done: its laptop, whose box still lives, its canaries, and what its processes showed."""
 
     laptop: Laptop
     repository: Path

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stacks.places import cache_dir, private_folder, stack_dir, state_dir, write_private
+from stacks.places import cache_dir, private_folder, stack_dir, state_dir, write_private, write_whole
 
 
 def test_state_and_cache_are_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,3 +42,9 @@ def test_a_private_file_replaces_an_open_one_and_leaves_no_draft(tmp_path: Path)
     write_private(file, "mine")
     assert (file.read_text(), file.stat().st_mode & 0o777) == ("mine", 0o600)
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_bytes_that_others_may_read_are_theirs_to_read_once_they_are_whole(tmp_path: Path) -> None:
+    file = write_whole(tmp_path / "ours/kept", b"\xff", 0o644)
+    assert (file.read_bytes(), file.stat().st_mode & 0o777) == (b"\xff", 0o644)
+    assert [one.name for one in file.parent.iterdir()] == ["kept"]
